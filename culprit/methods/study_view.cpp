@@ -1,0 +1,101 @@
+#include "culprit/methods/study_view.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+
+namespace culprit {
+namespace {
+
+// length 60 minutes of the harness: floor(60 * 60 / 2) rows on each side, counted in rows.
+constexpr std::size_t rows_per_side_max = 1800;
+
+bool ends_with(std::string_view text, std::string_view end) { return text.ends_with(end); }
+
+bool is_dropped(std::string_view name) {
+    return name.find("_pod_") != std::string_view::npos ||
+           name.find("_node_") != std::string_view::npos ||
+           name.find("unknown") != std::string_view::npos;
+}
+
+std::string study_name(const std::string& name) {
+    return ends_with(name, "_latency-90") ? name.substr(0, name.size() - 3) : name;
+}
+
+bool all_finite(std::span<const double> values) {
+    return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
+}
+
+// Forward fill from the start of the file (not of the window), then 0, as the harness does.
+std::vector<double> repair(std::span<const double> whole, std::size_t first, std::size_t count) {
+    double last = 0.0;
+    std::vector<double> filled;
+    filled.reserve(count);
+    for (std::size_t row = 0; row < first + count; ++row) {
+        if (std::isfinite(whole[row])) last = whole[row];
+        if (row >= first) filled.push_back(last);
+    }
+    return filled;
+}
+
+}  // namespace
+
+Result<StudyView> StudyView::of(const Incident& incident) {
+    const Frame& frame = incident.metrics;
+    const std::size_t split = frame.first_row_at(incident.alert);
+    const std::size_t first = split > rows_per_side_max ? split - rows_per_side_max : 0;
+    const std::size_t last = std::min(frame.num_rows(), split + rows_per_side_max);
+
+    StudyView view;
+    view.num_rows_ = last - first;
+    view.num_normal_ = split - first;
+    if (view.num_rows_ == 0)
+        return fail(ErrorCode::too_few_samples, "the metric table has no rows");
+    view.times_ = frame.times().subspan(first, view.num_rows_);
+    for (std::size_t c = 0; c < frame.num_columns(); ++c) {
+        const Column& column = frame.column(c);
+        if (ends_with(column.name, "_latency-50")) continue;
+        ++view.num_node_;
+        if (is_dropped(column.name)) continue;
+        view.source_.push_back(c);
+        view.names_.push_back(study_name(column.name));
+        view.services_.push_back(column.service.empty() ? service_of_name(column.name)
+                                                        : column.service);
+        const auto window = frame.values(c).subspan(first, view.num_rows_);
+        if (all_finite(window)) {
+            view.columns_.push_back(window);
+        } else {
+            view.repaired_.push_back(repair(frame.values(c), first, view.num_rows_));
+            view.columns_.emplace_back(view.repaired_.back());
+        }
+    }
+    for (const std::string& name : incident.text_columns)
+        view.num_node_ += ends_with(name, "_latency-50") ? 0 : 1;
+    if (view.columns_.empty())
+        return fail(ErrorCode::too_few_samples, "the metric table has no usable column");
+    return view;
+}
+
+bool varies(std::span<const double> values) {
+    return std::any_of(values.begin(), values.end(), [&](double v) { return v != values[0]; });
+}
+
+StudyMatrix preprocess(const StudyView& view) {
+    StudyMatrix result;
+    for (std::size_t c = 0; c < view.num_columns(); ++c) {
+        if (!varies(view.column(c))) continue;
+        result.columns.push_back(c);
+        result.names.push_back(view.names()[c]);
+    }
+    result.values = Matrix(view.num_rows(), result.columns.size());
+    for (std::size_t k = 0; k < result.columns.size(); ++k) {
+        const double scale = ends_with(result.names[k], "_mem") ? 1e6 : 1.0;
+        const auto source = view.column(result.columns[k]);
+        const auto target = result.values.column(k);
+        std::transform(source.begin(), source.end(), target.begin(),
+                       [scale](double v) { return v / scale; });
+    }
+    return result;
+}
+
+}  // namespace culprit
