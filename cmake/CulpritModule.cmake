@@ -13,6 +13,15 @@ target_compile_features(culprit_build_options INTERFACE cxx_std_20)
 target_compile_options(culprit_build_options INTERFACE
     -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fno-math-errno
     -Wno-missing-field-initializers)
+# AVX2 where this machine has it. Contraction stays off: an answer near a threshold must not depend on
+# which multiply met which add.
+include(CheckCXXSourceRuns)
+check_cxx_source_runs("int main() { return __builtin_cpu_supports(\"avx2\") && __builtin_cpu_supports(\"fma\") && __builtin_cpu_supports(\"bmi2\") ? 0 : 1; }" CULPRIT_HAS_AVX2)
+option(CULPRIT_AVX2 "Compile for x86-64-v3" ${CULPRIT_HAS_AVX2})
+if(CULPRIT_AVX2)
+    target_compile_options(culprit_build_options INTERFACE -march=x86-64-v3)
+endif()
+target_compile_options(culprit_build_options INTERFACE -ffp-contract=off)
 if(CULPRIT_MOLD)
     target_link_options(culprit_build_options INTERFACE -fuse-ld=mold)
 endif()

@@ -22,6 +22,8 @@ class StudyView {
 public:
     /// Refuses (too_few_samples) a frame without rows or without a usable column.
     static Result<StudyView> of(const Incident& incident);
+    StudyView(StudyView&&) = default;  // not copyable: columns_ points into repaired_
+    StudyView& operator=(StudyView&&) = default;
 
     std::size_t num_rows() const { return num_rows_; }
     std::size_t num_columns() const { return names_.size(); }
@@ -44,6 +46,8 @@ public:
     const std::string& service(std::size_t c) const { return services_[c]; }
 
 private:
+    StudyView() = default;
+
     std::size_t num_rows_ = 0;
     std::size_t num_normal_ = 0;
     std::size_t num_node_ = 0;
