@@ -19,8 +19,8 @@ namespace culprit {
 /// and folder of a case are no part of it, because benchmark folders are named after the answer.
 struct Incident {
     Frame metrics;  ///< raw, missing values NaN
-    /// Columns of the metric table that hold text (pod names, addresses): no series, but the study's
-    /// harness counts them.
+    /// Columns of the metric table that hold text (pod names, addresses): no series, but the
+    /// study's harness counts them.
     std::vector<std::string> text_columns;
     std::shared_ptr<const LogTable> logs;
     std::shared_ptr<const SpanTable> spans;
