@@ -9,17 +9,18 @@ import sys
 
 ALLOWED = {
     "base": set(),
+    "catalogue": {"base"},
     "frame": {"base"},
     "stats": {"base"},
     "graph": {"base"},
     "causal": {"stats", "graph", "base"},
     "logs": {"frame", "base"},
     "rca": {"frame", "base"},
-    "methods": {"rca", "causal", "stats", "graph", "logs", "frame", "base"},
-    "explain": {"rca", "stats", "logs", "frame", "base"},
+    "methods": {"rca", "causal", "stats", "graph", "logs", "frame", "catalogue", "base"},
+    "explain": {"rca", "stats", "logs", "frame", "catalogue", "base"},
     "readers": {"rca", "logs", "frame", "base"},
     "faults": {"rca", "frame", "base"},
-    "telemetry": {"readers", "rca", "logs", "frame", "base"},
+    "telemetry": {"readers", "rca", "logs", "frame", "catalogue", "base"},
     "evaluation": {"methods", "rca", "readers", "stats", "frame", "base"},
     "report": {"evaluation", "explain", "rca", "stats", "frame", "base"},
 }
