@@ -4,12 +4,24 @@
 
 namespace culprit {
 
+std::unique_ptr<Method> make_baro();
+std::unique_ptr<Method> make_dummy();
+std::unique_ptr<Method> make_latest_change();
+std::unique_ptr<Method> make_mean_shift();
+std::unique_ptr<Method> make_mmbaro();
 std::unique_ptr<Method> make_nsigma();
+std::unique_ptr<Method> make_pdiagnose();
 
 namespace {
 
 constexpr CatalogEntry entries[] = {
+    {"dummy", make_dummy},
+    {"baro", make_baro},
     {"nsigma", make_nsigma},
+    {"mmbaro", make_mmbaro},
+    {"pdiagnose", make_pdiagnose},
+    {"mean_shift", make_mean_shift},
+    {"latest_change", make_latest_change},
 };
 
 }  // namespace

@@ -3,8 +3,10 @@
 #include <limits>
 #include <memory>
 
+#include "culprit/methods/column_scores.h"
 #include "culprit/methods/study_view.h"
 #include "culprit/rca/method.h"
+#include "culprit/stats/deviation.h"
 
 namespace culprit {
 namespace {
@@ -28,55 +30,26 @@ private:
         .reads = "metrics",
         .ranks = "metric columns",
         .cost = "O(p N) time",
-        .divergences = {{.reference =
-                             "only increases count; columns constant on either side of the "
-                             "alert are dropped",
-                         .published = "increases and decreases count; a column that is constant on "
-                                      "one side only is kept"}}};
+        .divergences = {
+            {.reference = "only increases count", .published = "increases and decreases count"},
+            {.reference = "a column constant on either side of the alert is dropped",
+             .published = "it is kept; one that was constant before is measured in 5 % of its "
+                          "largest value"}}};
 };
-
-struct Location {
-    double mean = 0.0;
-    double scale = 1.0;  // standard deviation, ddof 0; 1 when it is rounding noise
-};
-
-Location locate(std::span<const double> values) {
-    const auto n = static_cast<double>(values.size());
-    double sum = 0.0;
-    for (const double v : values) sum += v;
-    Location location;
-    location.mean = sum / n;
-    double squares = 0.0;
-    for (const double v : values) squares += (v - location.mean) * (v - location.mean);
-    const double variance = squares / n;
-    // The rule of scikit-learn's StandardScaler for a variance that is only rounding.
-    constexpr double eps = std::numeric_limits<double>::epsilon();
-    const double floor = n * location.mean * eps;
-    if (variance > n * eps * variance + floor * floor) location.scale = std::sqrt(variance);
-    return location;
-}
 
 Result<Diagnosis> NSigma::diagnose(const Incident& incident, const RunContext& context) const {
     CULPRIT_TRY(const StudyView view, StudyView::of(incident));
-    if (view.num_normal() == 0 || view.num_normal() == view.num_rows())
-        return fail(ErrorCode::too_few_samples,
-                    "nsigma needs rows on both sides of the alert, got none on one side");
-    const bool reference = context.variant == Variant::reference;
-    std::vector<Suspect> suspects;
-    for (std::size_t c = 0; c < view.num_columns(); ++c) {
-        const auto normal = view.normal(c);
-        const auto anomalous = view.anomalous(c);
-        if (reference ? !varies(normal) || !varies(anomalous) : !varies(view.column(c))) continue;
-        const Location location = locate(normal);
-        double score = -std::numeric_limits<double>::infinity();
-        for (const double v : anomalous) {
-            const double z = (v - location.mean) / location.scale;
-            score = std::max(score, reference ? z : std::abs(z));
-        }
-        suspects.push_back({view.names()[c], view.service(c), score, {}});
-    }
+    CULPRIT_TRY_STATUS(check_both_sides(view, info_.name));
+    const stats::DeviationOptions options = deviation_options(context.variant);
+    CULPRIT_TRY(
+        const std::vector<double> scores,
+        series_scores(view.num_columns(), context, [&](std::size_t c, std::vector<double>&) {
+            if (!is_scored(view, c, context.variant))
+                return std::numeric_limits<double>::quiet_NaN();
+            return stats::standard_deviations_away(view.normal(c), view.anomalous(c), options);
+        }));
     Diagnosis diagnosis;
-    diagnosis.ranking = Ranking::from(std::move(suspects));
+    diagnosis.ranking = Ranking::from(column_suspects(view, scores));
     return diagnosis;
 }
 

@@ -1,0 +1,65 @@
+#include "culprit/methods/column_scores.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "culprit/base/parallel.h"
+
+namespace culprit {
+
+double finite_score(double score) {
+    constexpr double largest = std::numeric_limits<double>::max();
+    if (std::isnan(score)) return -largest;
+    return std::clamp(score, -largest, largest);
+}
+
+Result<std::vector<double>> series_scores(
+    std::size_t count, const RunContext& context,
+    const std::function<double(std::size_t, std::vector<double>&)>& score) {
+    std::vector<double> scores(count);
+    // A piece of 32 series is work enough for a task and little enough to notice a stop.
+    constexpr std::size_t grain = 32;
+    parallel_for(
+        count, context.num_threads,
+        [&](std::size_t begin, std::size_t end) {
+            std::vector<double> scratch;
+            for (std::size_t c = begin; c < end; ++c) {
+                if ((c - begin) % grain == 0 && context.stop.requested()) return;
+                scores[c] = score(c, scratch);
+            }
+        },
+        grain);
+    CULPRIT_TRY_STATUS(context.stop.check());
+    return scores;
+}
+
+bool is_scored(const StudyView& view, std::size_t column, Variant variant) {
+    if (variant == Variant::published) return varies(view.column(column));
+    return varies(view.normal(column)) && varies(view.anomalous(column));
+}
+
+stats::DeviationOptions deviation_options(Variant variant) {
+    if (variant == Variant::published) return {};
+    return {.floor = stats::ScaleFloor::one, .sides = stats::Sides::up};
+}
+
+Status check_both_sides(const StudyView& view, std::string_view method) {
+    if (view.num_normal() > 0 && view.num_normal() < view.num_rows()) return {};
+    return fail(ErrorCode::too_few_samples,
+                fmt::format("{} needs rows on both sides of the alert, got {} before and {} after",
+                            method, view.num_normal(), view.num_rows() - view.num_normal()));
+}
+
+std::vector<Suspect> column_suspects(const StudyView& view, const std::vector<double>& scores) {
+    std::vector<Suspect> suspects;
+    suspects.reserve(scores.size());
+    for (std::size_t c = 0; c < scores.size(); ++c)
+        if (!std::isnan(scores[c]))
+            suspects.push_back({view.names()[c], view.service(c), finite_score(scores[c])});
+    return suspects;
+}
+
+}  // namespace culprit

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <vector>
+
+#include "culprit/methods/study_view.h"
+#include "culprit/rca/method.h"
+#include "culprit/stats/deviation.h"
+
+namespace culprit {
+
+/// A method's number as a Ranking takes it: NaN is put below everything, infinities at the ends.
+double finite_score(double score);
+
+/// `score(c, scratch)` of every series c in [0, count), on the context's threads; `scratch` belongs
+/// to the calling thread. Refuses (deadline_exceeded, cancelled) when a stop is requested.
+Result<std::vector<double>> series_scores(
+    std::size_t count, const RunContext& context,
+    const std::function<double(std::size_t c, std::vector<double>& scratch)>& score);
+
+/// Which columns of the study's table a metric method scores. The reference implementation drops
+/// what is constant on either side of the alert; a published method only what never moves.
+bool is_scored(const StudyView& view, std::size_t column, Variant variant);
+
+/// {one, up} for the reference, {relative, both} for a published method.
+stats::DeviationOptions deviation_options(Variant variant);
+
+/// Refuses (too_few_samples) a view without rows on one side of the alert.
+Status check_both_sides(const StudyView& view, std::string_view method);
+
+/// Suspects of the columns with a score, in column order; NaN means "not ranked".
+std::vector<Suspect> column_suspects(const StudyView& view, const std::vector<double>& scores);
+
+}  // namespace culprit

@@ -1,0 +1,59 @@
+#include <cmath>
+#include <limits>
+#include <memory>
+
+#include "culprit/methods/column_scores.h"
+#include "culprit/methods/study_view.h"
+#include "culprit/rca/method.h"
+#include "culprit/stats/moments.h"
+
+namespace culprit {
+namespace {
+
+class MeanShift : public Method {
+public:
+    const MethodInfo& info() const override { return info_; }
+    Result<Diagnosis> diagnose(const Incident& incident, const RunContext& context) const override;
+
+private:
+    MethodInfo info_ = {
+        .name = "mean_shift",
+        .summary =
+            "Trivial baseline: |mean after - mean before| / (standard deviation before + 5 % of "
+            "|mean before|). It beats most published methods on several public sets.",
+        .family = MethodFamily::baseline,
+        .citation = "none; the 5 % keep a quiet metric from winning by its quietness",
+        .reads = "metrics",
+        .ranks = "metric columns",
+        .cost = "O(p N) time",
+        .variants = {Variant::published}};
+};
+
+double shift(std::span<const double> before, std::span<const double> after) {
+    constexpr double share_of_level = 0.05;
+    const stats::Moments normal = stats::moments(before);
+    const double change = std::abs(stats::mean(after) - normal.mean);
+    const double scale = std::sqrt(normal.variance) + share_of_level * std::abs(normal.mean);
+    // Silent before: any change is infinitely many times nothing.
+    if (scale == 0.0) return change > 0.0 ? std::numeric_limits<double>::infinity() : 0.0;
+    return change / scale;
+}
+
+Result<Diagnosis> MeanShift::diagnose(const Incident& incident, const RunContext& context) const {
+    CULPRIT_TRY(const StudyView view, StudyView::of(incident));
+    CULPRIT_TRY_STATUS(check_both_sides(view, info_.name));
+    CULPRIT_TRY(
+        const std::vector<double> scores,
+        series_scores(view.num_columns(), context, [&](std::size_t c, std::vector<double>&) {
+            return shift(view.normal(c), view.anomalous(c));
+        }));
+    Diagnosis diagnosis;
+    diagnosis.ranking = Ranking::from(column_suspects(view, scores));
+    return diagnosis;
+}
+
+}  // namespace
+
+std::unique_ptr<Method> make_mean_shift() { return std::make_unique<MeanShift>(); }
+
+}  // namespace culprit

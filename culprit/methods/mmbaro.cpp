@@ -1,0 +1,143 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+
+#include "culprit/methods/column_scores.h"
+#include "culprit/methods/operation_latency.h"
+#include "culprit/methods/study_view.h"
+#include "culprit/rca/method.h"
+#include "culprit/stats/deviation.h"
+
+namespace culprit {
+namespace {
+
+class MmBaro : public Method {
+public:
+    const MethodInfo& info() const override { return info_; }
+    Result<Diagnosis> diagnose(const Incident& incident, const RunContext& context) const override;
+
+private:
+    MethodInfo info_ = {
+        .name = "mmbaro",
+        .summary =
+            "BARO's robust score over metrics, log lines per container, and errors and latency per "
+            "operation, in one list.",
+        .family = MethodFamily::multi_source,
+        .in_study = true,
+        .citation =
+            "The multi-source extension of BARO (Pham, Ha, Zhang, FSE 2024) in Pham, Zhang, Ha, "
+            "Nguyen, Salim, RCAEval, WWW Companion 2025",
+        .reads = "metrics, logs, traces",
+        .ranks = "metric columns, containers, operations",
+        .cost = "O(p N + spans) expected time, by selection",
+        .divergences = {
+            {.reference = "one-sided; constants before the alert drop out or score in raw units",
+             .published = "as the published baro: two-sided, units cancel out"},
+            {.reference = "counts of successful spans stand for latency",
+             .published = "mean duration of each operation's spans per bin; counts only where a "
+                          "case has no spans"},
+            {.reference = "the two bins before the alert are left out for errors only",
+             .published = "all sources are split alike"},
+            {.reference = "a missing or one-sided source ends the run",
+             .published = "the source is left out and noted"}}};
+};
+
+// A source beside the metrics: its table, and how many rows before the alert stay unused.
+struct Source {
+    std::string_view name;
+    const Frame* frame = nullptr;
+    std::size_t num_unused = 0;
+};
+
+std::vector<double> filled_forward(std::span<const double> values) {
+    std::vector<double> filled(values.begin(), values.end());
+    double last = 0.0;
+    for (double& v : filled) {
+        if (!std::isfinite(v)) v = last;
+        last = v;
+    }
+    return filled;
+}
+
+Status check(const Source& source, TimePoint alert) {
+    if (source.frame == nullptr)
+        return fail(ErrorCode::missing_input,
+                    fmt::format("mmbaro needs {}, got none", source.name));
+    const std::size_t normal = source.frame->first_row_at(alert);
+    if (normal > source.num_unused && normal < source.frame->num_rows()) return {};
+    return fail(
+        ErrorCode::too_few_samples,
+        fmt::format("mmbaro needs {} on both sides of the alert, got {} bins before (of "
+                    "which {} unused) and {} after",
+                    source.name, normal, source.num_unused, source.frame->num_rows() - normal));
+}
+
+Status add_source(const Source& source, TimePoint alert, const RunContext& context,
+                  std::vector<Suspect>& suspects) {
+    const Frame& frame = *source.frame;
+    const std::size_t normal = frame.first_row_at(alert);
+    const stats::DeviationOptions options = deviation_options(context.variant);
+    CULPRIT_TRY(const std::vector<double> scores,
+                series_scores(
+                    frame.num_columns(), context, [&](std::size_t c, std::vector<double>& scratch) {
+                        const std::vector<double> all = filled_forward(frame.values(c));
+                        if (!varies(all)) return std::numeric_limits<double>::quiet_NaN();
+                        const std::span<const double> values(all);
+                        return stats::quartile_ranges_away(values.first(normal - source.num_unused),
+                                                           values.subspan(normal), options,
+                                                           scratch);
+                    }));
+    for (std::size_t c = 0; c < scores.size(); ++c) {
+        if (std::isnan(scores[c])) continue;
+        const Column& column = frame.column(c);
+        suspects.push_back({column.name,
+                            column.service.empty() ? service_of_name(column.name) : column.service,
+                            finite_score(scores[c])});
+    }
+    return {};
+}
+
+const Frame* pointer(const std::optional<Frame>& frame) { return frame ? &*frame : nullptr; }
+
+Result<Diagnosis> MmBaro::diagnose(const Incident& incident, const RunContext& context) const {
+    const bool published = context.variant == Variant::published;
+    CULPRIT_TRY(const StudyView view, StudyView::of(incident));
+    CULPRIT_TRY_STATUS(check_both_sides(view, info_.name));
+    const stats::DeviationOptions options = deviation_options(context.variant);
+    CULPRIT_TRY(
+        const std::vector<double> scores,
+        series_scores(view.num_columns(), context, [&](std::size_t c, std::vector<double>& s) {
+            if (!is_scored(view, c, context.variant))
+                return std::numeric_limits<double>::quiet_NaN();
+            return stats::quartile_ranges_away(view.normal(c), view.anomalous(c), options, s);
+        }));
+    std::vector<Suspect> suspects = column_suspects(view, scores);
+
+    std::optional<Frame> latency;
+    if (published && incident.spans) latency = operation_latency(*incident.spans);
+    const Source sources[] = {
+        {"log lines per container", pointer(incident.log_counts)},
+        {"errors per operation", pointer(incident.span_errors), published ? 0U : 2U},
+        {"latency per operation", latency ? &*latency : pointer(incident.span_successes)}};
+    Diagnosis diagnosis;
+    for (const Source& source : sources) {
+        const Status usable = check(source, incident.alert);
+        if (!usable && !published) return fail(usable.error().code, usable.error().message);
+        if (!usable) {
+            diagnosis.notes.push_back("left out: " + usable.error().message);
+            continue;
+        }
+        CULPRIT_TRY_STATUS(add_source(source, incident.alert, context, suspects));
+    }
+    diagnosis.ranking = Ranking::from(std::move(suspects));
+    return diagnosis;
+}
+
+}  // namespace
+
+std::unique_ptr<Method> make_mmbaro() { return std::make_unique<MmBaro>(); }
+
+}  // namespace culprit

@@ -1,0 +1,134 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <vector>
+
+#include "culprit/base/random.h"
+#include "culprit/stats/correlation.h"
+#include "culprit/stats/deviation.h"
+#include "culprit/stats/kernel_density.h"
+#include "culprit/stats/moments.h"
+#include "culprit/stats/quantile.h"
+
+namespace culprit::stats {
+namespace {
+
+std::vector<double> noise(std::size_t n, std::uint64_t seed) {
+    Random random(seed);
+    std::vector<double> values(n);
+    for (double& v : values) v = random.normal();
+    return values;
+}
+
+TEST(Moments, MatchHandDerivedNumbers) {
+    const std::vector<double> x = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+    EXPECT_DOUBLE_EQ(moments(x).mean, 5.5);
+    EXPECT_DOUBLE_EQ(moments(x).variance, 8.25);
+    EXPECT_DOUBLE_EQ(sample_standard_deviation(x), std::sqrt(82.5 / 9.0));
+    EXPECT_EQ(extremes(x).minimum, 1.0);
+    EXPECT_EQ(extremes(x).maximum, 10.0);
+}
+
+TEST(Moments, KeepPrecisionFarFromZero) {
+    std::vector<double> x = noise(1000, 1);
+    const double variance = moments(x).variance;
+    for (double& v : x) v += 1e9;
+    EXPECT_NEAR(moments(x).variance, variance, 1e-6);
+}
+
+TEST(Moments, EmptyAndSingle) {
+    EXPECT_EQ(moments({}).mean, 0.0);
+    EXPECT_EQ(moments({}).variance, 0.0);
+    const std::vector<double> one = {3.0};
+    EXPECT_EQ(moments(one).variance, 0.0);
+    EXPECT_EQ(sample_standard_deviation(one), 0.0);
+}
+
+TEST(Spreads, CallsRoundingNoSpread) {
+    const std::vector<double> x(1000, 0.1);
+    EXPECT_FALSE(spreads(moments(x), x.size()));
+    const std::vector<double> y = {0.0, 1e-9};
+    EXPECT_TRUE(spreads(moments(y), y.size()));
+}
+
+TEST(Deviation, FollowsTheScalersOrTheRelativeFloor) {
+    std::vector<double> scratch;
+    const DeviationOptions scaler = {.floor = ScaleFloor::one, .sides = Sides::up};
+    const std::vector<double> line = {1, 2, 3, 4, 5};  // median 3, range 2, variance 2
+    const std::vector<double> after = {-7, 4};
+    EXPECT_EQ(quartile_ranges_away(line, after, scaler, scratch), 0.5);
+    EXPECT_EQ(quartile_ranges_away(line, after, {}, scratch), 5.0);
+    EXPECT_DOUBLE_EQ(standard_deviations_away(line, after, scaler), 1.0 / std::sqrt(2.0));
+    EXPECT_DOUBLE_EQ(standard_deviations_away(line, after, {}), 10.0 / std::sqrt(2.0));
+    const std::vector<double> flat(8, 2.0);
+    const std::vector<double> step = {4.0};
+    EXPECT_EQ(quartile_ranges_away(flat, step, scaler, scratch), 2.0);
+    EXPECT_EQ(quartile_ranges_away(flat, step, {}, scratch), 10.0);
+    EXPECT_EQ(standard_deviations_away(flat, step, {}), 10.0);
+    const std::vector<double> sparse = {0, 0, 0, 0, 0, 0, 0, 8};  // range 0, variance 7
+    EXPECT_EQ(quartile_ranges_away(sparse, step, scaler, scratch), 4.0);
+    EXPECT_NEAR(quartile_ranges_away(sparse, step, {}, scratch), 4.0 / (1.3489795 * std::sqrt(7.0)),
+                1e-6);
+}
+
+TEST(Quantile, MatchesHandDerivedNumbers) {
+    std::vector<double> scratch;
+    const std::vector<double> x = {4, 1, 3, 2};
+    EXPECT_DOUBLE_EQ(quantile(x, 0.25, scratch), 1.75);
+    EXPECT_DOUBLE_EQ(quantile(x, 0.75, scratch), 3.25);
+    EXPECT_DOUBLE_EQ(quantile(x, 0.5, scratch), 2.5);
+    EXPECT_DOUBLE_EQ(quantile(x, 0.0, scratch), 1.0);
+    EXPECT_DOUBLE_EQ(quantile(x, 1.0, scratch), 4.0);
+}
+
+// Selection against plain sorting, for every length up to 70 and with many ties.
+TEST(Quartiles, AgreeWithSortingOnAllSmallLengths) {
+    for (std::size_t n = 1; n <= 70; ++n) {
+        for (std::uint64_t seed = 0; seed < 20; ++seed) {
+            std::vector<double> x = noise(n, seed);
+            if (seed % 2 == 0)
+                for (double& v : x) v = std::round(2.0 * v);
+            std::vector<double> sorted = x;
+            std::sort(sorted.begin(), sorted.end());
+            const Quartiles q = quartiles(x);
+            EXPECT_EQ(q.lower, quantile_sorted(sorted, 0.25));
+            EXPECT_EQ(q.upper, quantile_sorted(sorted, 0.75));
+            EXPECT_EQ(q.median,
+                      n % 2 == 1 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2.0);
+        }
+    }
+}
+
+TEST(DensityRange, CoversANormalSampleAndAPoint) {
+    std::vector<double> scratch;
+    std::vector<double> x;
+    Random random(3);
+    for (int i = 0; i < 2000; ++i) x.push_back(random.normal());
+    const DensityRange range = density_range(x, 0.00135, scratch);
+    EXPECT_NEAR(range.high, 3.0, 0.35);
+    EXPECT_NEAR(range.low, -3.0, 0.35);
+    const std::vector<double> flat(10, 7.0);
+    EXPECT_TRUE(density_range(flat, 0.00135, scratch).contains(7.0));
+    EXPECT_FALSE(density_range(flat, 0.00135, scratch).contains(7.1));
+    const std::vector<double> pair = {-1.0, 1.0};  // symmetric about 0
+    const DensityRange both = density_range(pair, 0.1, scratch);
+    EXPECT_NEAR(both.low, -both.high, 1e-9);
+}
+
+TEST(Correlation, KnowsLinesAndConstants) {
+    const std::vector<double> x = {1, 2, 3, 4};
+    const std::vector<double> up = {3, 5, 7, 9};
+    const std::vector<double> down = {4, 3, 2, 1};
+    const std::vector<double> flat = {5, 5, 5, 5};
+    EXPECT_DOUBLE_EQ(correlation(x, up), 1.0);
+    EXPECT_DOUBLE_EQ(correlation(x, down), -1.0);
+    EXPECT_TRUE(std::isnan(correlation(x, flat)));
+    const std::vector<double> bent = {1, 4, 9, 16};
+    EXPECT_NEAR(correlation(x, bent), 25.0 / std::sqrt(5.0 * 129.0), 1e-15);
+}
+
+}  // namespace
+}  // namespace culprit::stats
