@@ -1,0 +1,62 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "culprit/readers/case_layout.h"
+#include "culprit/readers/case_reader.h"
+
+namespace culprit {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Case folders lie at most three levels below a dataset; some sets add a system and a version.
+constexpr int depth_max = 8;
+constexpr std::size_t cases_max = 1'000'000;
+
+Status find_below(const fs::path& folder, int depth, std::vector<CaseLocation>& found) {
+    if (is_case_folder(folder.string())) {
+        if (found.size() >= cases_max)
+            return fail(ErrorCode::invalid_input,
+                        fmt::format("expected at most {} cases, found more", cases_max));
+        found.push_back(locate_case(folder.string()));
+        return {};
+    }
+    if (depth >= depth_max) return {};
+    std::error_code code;
+    std::vector<fs::path> children;
+    for (auto it =
+             fs::directory_iterator(folder, fs::directory_options::skip_permission_denied, code);
+         !code && it != fs::directory_iterator(); it.increment(code)) {
+        if (it->is_directory(code) && !it->is_symlink(code) &&
+            !it->path().filename().string().starts_with("."))
+            children.push_back(it->path());
+    }
+    if (code) return fail(ErrorCode::io_failure, folder.string() + ": " + code.message());
+    std::sort(children.begin(), children.end());
+    for (const fs::path& child : children) CULPRIT_TRY_STATUS(find_below(child, depth + 1, found));
+    return {};
+}
+
+}  // namespace
+
+Result<std::vector<CaseLocation>> find_cases(const std::string& path) {
+    std::error_code code;
+    const fs::file_status status = fs::status(path, code);
+    if (!fs::exists(status))
+        return fail(ErrorCode::missing_input,
+                    path + ": expected a case or a dataset, found nothing");
+    if (!fs::is_directory(status))
+        return fail(ErrorCode::invalid_input, path + ": expected a folder, found a file");
+    std::vector<CaseLocation> found;
+    CULPRIT_TRY_STATUS(find_below(path, 0, found));
+    if (found.empty())
+        return fail(ErrorCode::missing_input,
+                    path + ": expected case folders with data.csv or inject_time.txt, found none");
+    std::sort(found.begin(), found.end(),
+              [](const CaseLocation& a, const CaseLocation& b) { return a.path < b.path; });
+    return found;
+}
+
+}  // namespace culprit

@@ -1,0 +1,94 @@
+#include "culprit/readers/case_label.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "culprit/readers/file_bytes.h"
+#include "culprit/readers/time_text.h"
+
+namespace culprit {
+namespace {
+
+using Json = nlohmann::json;
+
+std::vector<std::string> strings_at(const Json& object, const char* key) {
+    std::vector<std::string> found;
+    const auto it = object.find(key);
+    if (it == object.end()) return found;
+    const auto add = [&](const Json& value) {
+        if (!value.is_string()) return;
+        found.push_back(value.get<std::string>());
+        make_printable(found.back());
+    };
+    if (it->is_array())
+        for (const Json& element : *it) add(element);
+    else
+        add(*it);
+    return found;
+}
+
+std::optional<TimePoint> time_at(const Json& object, const char* key) {
+    const auto it = object.find(key);
+    if (it == object.end()) return std::nullopt;
+    if (it->is_string()) return parse_time_text(it->get<std::string>());
+    if (it->is_number()) return parse_time_text(it->dump());
+    return std::nullopt;
+}
+
+}  // namespace
+
+Result<CaseLabel> read_case_json(std::string_view bytes, ProblemList& problems) {
+    const auto text = as_text(bytes);
+    if (!text) return problems.refuse({}, text.error().message);
+    const Json json = Json::parse(text->begin(), text->end(), nullptr, false);
+    if (!json.is_object())
+        return problems.refuse({}, json.is_discarded()
+                                       ? "expected JSON, found a syntax error"
+                                       : "expected a JSON object, found another value");
+    CaseLabel label;
+    GroundTruth truth;
+    truth.services = strings_at(json, "root_cause_service");
+    truth.metrics = strings_at(json, "root_cause_metric");
+    const auto faults = strings_at(json, "fault");
+    if (!faults.empty()) truth.fault = faults.front();
+    if (json.contains("root_cause_service")) label.truth = std::move(truth);
+    label.alert = time_at(json, "inject_time");
+    if (json.contains("inject_time") && !label.alert)
+        CULPRIT_TRY_STATUS(problems.note("inject_time", {},
+                                         "expected \"inject_time\" to be a time, found " +
+                                             quote_for_message(json["inject_time"].dump())));
+    if (const auto target = json.find("target"); target != json.end() && target->is_object()) {
+        const auto node = strings_at(*target, "node");
+        const auto metric = strings_at(*target, "metric");
+        const auto aggregate = strings_at(*target, "agg");
+        if (!node.empty() && !metric.empty())
+            label.symptom = node[0] + "_" + metric[0] +
+                            (aggregate.empty() ? std::string() : "-" + aggregate[0]);
+    }
+    return label;
+}
+
+std::optional<GroundTruth> truth_from_folder(std::string_view folder_name) {
+    const std::size_t split = folder_name.find('_');
+    if (split == std::string_view::npos || split == 0 || split + 1 == folder_name.size())
+        return std::nullopt;
+    GroundTruth truth;
+    truth.services.emplace_back(folder_name.substr(0, split));
+    truth.fault = std::string(folder_name.substr(split + 1));
+    make_printable(truth.services.front());
+    make_printable(truth.fault);
+    return truth;
+}
+
+Result<TimePoint> read_alert_time(std::string_view bytes, const ProblemList& problems) {
+    const auto text = as_text(bytes);
+    if (!text) return problems.refuse({}, text.error().message);
+    const std::string_view line = text->substr(0, text->find('\n'));
+    if (const auto time = parse_time_text(line)) return *time;
+    return problems.refuse({1, 1}, fmt::format("expected the injection time in Unix seconds, found "
+                                               "{}",
+                                               quote_for_message(line)));
+}
+
+}  // namespace culprit

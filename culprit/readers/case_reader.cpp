@@ -1,0 +1,239 @@
+#include "culprit/readers/case_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "culprit/readers/case_label.h"
+#include "culprit/readers/case_layout.h"
+#include "culprit/readers/derived_series.h"
+#include "culprit/readers/file_bytes.h"
+#include "culprit/readers/log_reader.h"
+#include "culprit/readers/metric_table.h"
+#include "culprit/readers/problem_list.h"
+#include "culprit/readers/span_reader.h"
+#include "culprit/readers/topology_reader.h"
+
+namespace culprit {
+namespace {
+
+class FolderReader {
+public:
+    FolderReader(std::string path, const CaseReadOptions& options)
+        : path_(std::move(path)), options_(options) {}
+
+    Result<Case> read();
+
+private:
+    // Opens `name` if the case has it and hands its bytes and a problem list to `reader`.
+    template <class Reader>
+    Result<bool> with_file(std::string_view name, Reader reader) {
+        const auto file = find_file(path_, name);
+        if (!file) return false;
+        ProblemList problems(file->substr(path_.size() + 1), options_.strict);
+        CULPRIT_TRY(const FileBytes bytes, open_file(*file));
+        const Status status = reader(bytes.view(), problems);
+        if (!status) {
+            Error error = status.error();
+            error.message.insert(0, path_ + "/");
+            return tl::unexpected<Error>(std::move(error));
+        }
+        problems.move_to(case_.problems);
+        return true;
+    }
+    Status read_label();
+    Status read_metrics();
+    Status read_logs();
+    Status read_spans();
+    Status read_topology_file();
+    Result<bool> read_series(std::string_view name, std::optional<Frame>& target);
+    Status finish();
+    Status note(std::string_view place, std::string message) {
+        if (options_.strict)
+            return fail(ErrorCode::malformed_data, fmt::format("{}/{}: {}", path_, place, message));
+        case_.problems.push_back({std::string(place), std::move(message)});
+        return {};
+    }
+
+    std::string path_;
+    const CaseReadOptions& options_;
+    Case case_;
+    std::optional<TimePoint> alert_;
+};
+
+Status FolderReader::read_label() {
+    std::optional<TimePoint> labelled;
+    CULPRIT_TRY(
+        const bool has_json,
+        with_file("case.json", [&](std::string_view bytes, ProblemList& problems) -> Status {
+            CULPRIT_TRY(CaseLabel label, read_case_json(bytes, problems));
+            case_.truth = std::move(label.truth);
+            case_.incident.symptom = std::move(label.symptom);
+            labelled = label.alert;
+            return {};
+        }));
+    if (!has_json || !case_.truth) case_.truth = truth_from_folder(fault_folder_of(path_));
+    if (options_.alert) {
+        alert_ = options_.alert;
+        return {};
+    }
+    CULPRIT_TRY(
+        const bool has_time,
+        with_file("inject_time.txt", [&](std::string_view bytes, ProblemList& problems) -> Status {
+            CULPRIT_TRY(alert_, read_alert_time(bytes, problems));
+            return {};
+        }));
+    if (!has_time) alert_ = labelled;
+    return {};
+}
+
+Status FolderReader::read_metrics() {
+    for (const std::string_view name : metric_file_names) {
+        CULPRIT_TRY(const bool found,
+                    with_file(name, [&](std::string_view bytes, ProblemList& problems) -> Status {
+                        CULPRIT_TRY(MetricTable table,
+                                    read_metric_table(bytes, problems, options_.num_threads));
+                        case_.incident.metrics = std::move(table.frame);
+                        case_.incident.text_columns = std::move(table.text_columns);
+                        return {};
+                    }));
+        if (found) return {};
+    }
+    return note("data.csv",
+                "expected a metric table, found no data.csv, simple_metrics.csv or "
+                "metrics.csv");
+}
+
+Result<bool> FolderReader::read_series(std::string_view name, std::optional<Frame>& target) {
+    return with_file(name, [&](std::string_view bytes, ProblemList& problems) -> Status {
+        CULPRIT_TRY(MetricTable table, read_metric_table(bytes, problems, options_.num_threads));
+        target = std::move(table.frame);
+        return {};
+    });
+}
+
+Status FolderReader::read_logs() {
+    Incident& incident = case_.incident;
+    CULPRIT_TRY_STATUS(
+        with_file("logs.csv", [&](std::string_view bytes, ProblemList& problems) -> Status {
+            CULPRIT_TRY(LogTable logs, read_log_table(bytes, problems));
+            incident.logs = std::make_shared<const LogTable>(std::move(logs));
+            return {};
+        }));
+    CULPRIT_TRY(const bool has_counts, read_series("logts.csv", incident.log_counts));
+    if (has_counts || !incident.logs) return {};
+    auto counts = count_logs(*incident.logs);
+    if (!counts) return note("logs.csv", counts.error().message);
+    incident.log_counts = std::move(*counts);
+    return {};
+}
+
+Status FolderReader::read_spans() {
+    Incident& incident = case_.incident;
+    CULPRIT_TRY_STATUS(
+        with_file("traces.csv", [&](std::string_view bytes, ProblemList& problems) -> Status {
+            CULPRIT_TRY(SpanTable spans, read_span_table(bytes, problems));
+            incident.spans = std::make_shared<const SpanTable>(std::move(spans));
+            return {};
+        }));
+    CULPRIT_TRY(const bool has_errors, read_series("tracets_err.csv", incident.span_errors));
+    CULPRIT_TRY(const bool has_successes, read_series("tracets_lat.csv", incident.span_successes));
+    CULPRIT_TRY(const bool has_edges, read_series("latency_merged_90.csv", incident.edge_latency));
+    if (!incident.spans) return {};
+    if (!has_errors || !has_successes) {
+        auto counts = count_spans(*incident.spans);
+        if (!counts) return note("traces.csv", counts.error().message);
+        if (!has_errors) incident.span_errors = std::move(counts->errors);
+        if (!has_successes) incident.span_successes = std::move(counts->successes);
+    }
+    if (!has_edges) {
+        auto edges = edge_latency(*incident.spans);
+        if (!edges) return note("traces.csv", edges.error().message);
+        if (edges->num_columns() > 0) incident.edge_latency = std::move(*edges);
+    }
+    return {};
+}
+
+Status FolderReader::read_topology_file() {
+    CULPRIT_TRY_STATUS(
+        with_file("mpg.csv", [&](std::string_view bytes, ProblemList& problems) -> Status {
+            CULPRIT_TRY(Topology topology, read_topology(bytes, problems));
+            case_.incident.topology = std::make_shared<const Topology>(std::move(topology));
+            return {};
+        }));
+    return {};
+}
+
+// The windows: from the first to the last moment of which there are data, divided by the alert.
+Status FolderReader::finish() {
+    Incident& incident = case_.incident;
+    if (!alert_)
+        return fail(ErrorCode::missing_input,
+                    path_ +
+                        ": expected the injection or alert time in inject_time.txt, found no "
+                        "such file (give the time with --at)");
+    incident.alert = *alert_;
+    std::optional<TimeRange> covered;
+    const auto cover = [&](TimePoint begin, TimePoint end) {
+        if (!covered) covered = TimeRange{begin, end};
+        covered->begin = std::min(covered->begin, begin);
+        covered->end = std::max(covered->end, end);
+    };
+    const auto metric_times = incident.metrics.times();
+    if (!metric_times.empty())
+        cover(metric_times.front(), metric_times.back() + incident.metrics.step());
+    if (!covered && incident.spans)
+        for (const TimePoint time : incident.spans->start) cover(time, time);
+    if (!covered && incident.logs)
+        for (const TimePoint time : incident.logs->time) cover(time, time);
+    if (!covered) covered = TimeRange{*alert_, *alert_};
+    incident.baseline = {std::min(covered->begin, *alert_), *alert_};
+    incident.suspect = {*alert_, std::max(covered->end, *alert_)};
+    const std::string shown = format_time(*alert_);
+    if (incident.baseline.begin == incident.baseline.end)
+        CULPRIT_TRY_STATUS(note("inject_time.txt", fmt::format("expected data before the alert "
+                                                               "at {}, found none",
+                                                               shown)));
+    if (incident.suspect.begin == incident.suspect.end)
+        CULPRIT_TRY_STATUS(note("inject_time.txt", fmt::format("expected data after the alert at "
+                                                               "{}, found none",
+                                                               shown)));
+    if (incident.symptom && !incident.metrics.find(*incident.symptom)) incident.symptom.reset();
+    return {};
+}
+
+Result<Case> FolderReader::read() {
+    const CaseLocation location = locate_case(path_);
+    case_.id = location.id;
+    case_.dataset = location.dataset;
+    case_.path = path_;
+    CULPRIT_TRY_STATUS(read_label());
+    CULPRIT_TRY_STATUS(read_metrics());
+    if (options_.logs) CULPRIT_TRY_STATUS(read_logs());
+    if (options_.spans) CULPRIT_TRY_STATUS(read_spans());
+    CULPRIT_TRY_STATUS(read_topology_file());
+    CULPRIT_TRY_STATUS(finish());
+    return std::move(case_);
+}
+
+}  // namespace
+
+Result<Case> read_case(const std::string& path, const CaseReadOptions& options) {
+    std::error_code code;
+    const auto status = std::filesystem::status(path, code);
+    if (!std::filesystem::exists(status))
+        return fail(ErrorCode::missing_input, path + ": expected a case folder, found nothing");
+    if (!std::filesystem::is_directory(status))
+        return fail(ErrorCode::invalid_input, path + ": expected a case folder, found a file");
+    std::string folder = path;
+    while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
+    if (!is_case_folder(folder))
+        return fail(ErrorCode::missing_input,
+                    path +
+                        ": expected data.csv, simple_metrics.csv or traces.csv with "
+                        "inject_time.txt, found none of them");
+    return FolderReader(folder, options).read();
+}
+
+}  // namespace culprit

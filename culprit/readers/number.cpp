@@ -1,0 +1,54 @@
+#include "culprit/readers/number.h"
+
+#include <algorithm>
+#include <array>
+
+namespace culprit {
+namespace {
+
+bool equals_ignoring_case(std::string_view a, std::string_view lower) {
+    return a.size() == lower.size() &&
+           std::equal(a.begin(), a.end(), lower.begin(),
+                      [](char x, char y) { return (x >= 'A' && x <= 'Z' ? x + 32 : x) == y; });
+}
+
+std::string_view trim(std::string_view text) {
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r'))
+        text.remove_suffix(1);
+    return text;
+}
+
+}  // namespace
+
+CellKind parse_cell(std::string_view cell, double& value) {
+    cell = trim(cell);
+    value = std::numeric_limits<double>::quiet_NaN();
+    if (cell.empty()) return CellKind::missing;
+    if (cell.front() == '+') cell.remove_prefix(1);
+    const auto [rest, code] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
+    if (rest == cell.data() + cell.size()) {
+        if (code == std::errc::result_out_of_range) {
+            // Underflow is 0 to every reader of such a file; overflow is infinite.
+            const bool tiny = cell.find("e-") != std::string_view::npos ||
+                              cell.find("E-") != std::string_view::npos ||
+                              cell.find_first_of("eE") == std::string_view::npos;
+            value = tiny ? 0.0 : std::numeric_limits<double>::quiet_NaN();
+            return tiny ? CellKind::number : CellKind::infinite;
+        }
+        if (code == std::errc()) {
+            if (std::isfinite(value)) return CellKind::number;
+            const bool missing = std::isnan(value);
+            value = std::numeric_limits<double>::quiet_NaN();
+            return missing ? CellKind::missing : CellKind::infinite;
+        }
+    }
+    value = std::numeric_limits<double>::quiet_NaN();
+    constexpr std::array<std::string_view, 5> missing = {"na", "nan", "null", "none", "<na>"};
+    const bool is_missing = std::any_of(missing.begin(), missing.end(), [&](std::string_view word) {
+        return equals_ignoring_case(cell, word);
+    });
+    return is_missing ? CellKind::missing : CellKind::text;
+}
+
+}  // namespace culprit

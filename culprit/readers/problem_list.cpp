@@ -1,0 +1,115 @@
+#include "culprit/readers/problem_list.h"
+
+#include <fmt/format.h>
+
+namespace culprit {
+namespace {
+
+constexpr std::string_view replacement = "\xEF\xBF\xBD";
+
+// Length of the UTF-8 sequence at the start of `text`; 0 if it is not one (RFC 3629: no overlong
+// forms, no surrogates, nothing above U+10FFFF).
+std::size_t sequence_length(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned first = byte(0);
+    if (first < 0x80) return 1;
+    std::size_t length = 0;
+    if (first >= 0xC2 && first <= 0xDF) length = 2;
+    if (first >= 0xE0 && first <= 0xEF) length = 3;
+    if (first >= 0xF0 && first <= 0xF4) length = 4;
+    if (length == 0 || text.size() < length) return 0;
+    for (std::size_t i = 1; i < length; ++i)
+        if ((byte(i) & 0xC0U) != 0x80) return 0;
+    if (first == 0xE0 && byte(1) < 0xA0) return 0;
+    if (first == 0xED && byte(1) > 0x9F) return 0;
+    if (first == 0xF0 && byte(1) < 0x90) return 0;
+    if (first == 0xF4 && byte(1) > 0x8F) return 0;
+    return length;
+}
+
+// C0, DEL and the two-byte C1 controls: what a terminal may act on.
+bool is_control(std::string_view text, std::size_t length) {
+    const auto first = static_cast<unsigned char>(text[0]);
+    if (length == 1) return first < 0x20 || first == 0x7F;
+    return length == 2 && first == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0;
+}
+
+}  // namespace
+
+std::string ProblemList::place(CellPosition at) const {
+    if (at.line == 0) return file_;
+    if (at.field == 0) return fmt::format("{}:{}", file_, at.line);
+    return fmt::format("{}:{}:{}", file_, at.line, at.field);
+}
+
+Status ProblemList::note(std::string_view kind, CellPosition at, std::string message,
+                         std::uint64_t count) {
+    if (strict_) return refuse(at, std::move(message));
+    auto it = index_.find(std::string(kind));
+    if (it == index_.end() && problems_.size() >= kinds_max) {
+        kind = "";
+        it = index_.find("");
+        message = "more problems of other kinds";
+        at = {};
+    }
+    if (it != index_.end()) {
+        problems_[it->second].count += count;
+        return {};
+    }
+    index_.emplace(kind, problems_.size());
+    problems_.push_back({place(at), std::move(message), count});
+    return {};
+}
+
+tl::unexpected<Error> ProblemList::refuse(CellPosition at, std::string message,
+                                          ErrorCode code) const {
+    return fail(code, fmt::format("{}: {}", place(at), message));
+}
+
+void ProblemList::move_to(std::vector<DataProblem>& target) {
+    for (DataProblem& problem : problems_) target.push_back(std::move(problem));
+    problems_.clear();
+    index_.clear();
+}
+
+std::string quote_for_message(std::string_view text, std::size_t length_max) {
+    const bool cut = text.size() > length_max;
+    std::string_view rest = text.substr(0, length_max);
+    std::string quoted = "\"";
+    while (!rest.empty()) {
+        const std::size_t length = sequence_length(rest);
+        if (length == 0 || is_control(rest, length)) {
+            quoted += fmt::format("\\x{:02X}", static_cast<unsigned char>(rest[0]));
+            rest.remove_prefix(1);
+            continue;
+        }
+        quoted += rest.substr(0, length);
+        rest.remove_prefix(length);
+    }
+    quoted += cut ? "\u2026\"" : "\"";
+    return quoted;
+}
+
+bool make_printable(std::string& text) {
+    std::string_view rest = text;
+    bool clean = true;
+    while (clean && !rest.empty()) {
+        const std::size_t length = sequence_length(rest);
+        clean = length != 0 && !is_control(rest, length);
+        if (clean) rest.remove_prefix(length);
+    }
+    if (clean) return false;
+    std::string printable(text, 0, text.size() - rest.size());
+    while (!rest.empty()) {
+        const std::size_t length = sequence_length(rest);
+        if (length == 0 || is_control(rest, length))
+            printable += replacement;
+        else
+            printable += rest.substr(0, length);
+        rest.remove_prefix(length == 0 ? 1 : length);
+    }
+    text = std::move(printable);
+    return true;
+}
+
+}  // namespace culprit
