@@ -1,0 +1,116 @@
+#include "culprit/stats/robust_shift.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "culprit/base/random.h"
+
+namespace culprit::stats {
+namespace {
+
+constexpr double missing = std::numeric_limits<double>::quiet_NaN();
+
+TEST(RobustShift, FollowsItsFormula) {
+    std::vector<double> scratch;
+    const std::vector<double> baseline = {10, 12, missing, 11, 9, 13};
+    const std::vector<double> suspect = {20, missing, 22};
+    const auto shift = robust_shift(baseline, suspect, scratch);
+    ASSERT_TRUE(shift);
+    // median 11, absolute deviations 1 1 0 2 2 -> MAD 1; deviation sqrt(2), 0.3 of it is less.
+    EXPECT_DOUBLE_EQ(shift->location, 11.0);
+    EXPECT_DOUBLE_EQ(shift->scale, 1.4826 + 0.55);
+    EXPECT_DOUBLE_EQ(shift->score, 10.0 / (1.4826 + 0.55));
+    EXPECT_EQ(shift->num_baseline, 5U);
+    EXPECT_EQ(shift->num_suspect, 2U);
+}
+
+TEST(RobustShift, ContaminationOfAThirdMovesLittle) {
+    Random random(1);
+    std::vector<double> clean;
+    std::vector<double> dirty;
+    for (int i = 0; i < 300; ++i) {
+        clean.push_back(5.0 + random.normal());
+        dirty.push_back(i % 3 == 0 ? 60.0 : clean.back());
+    }
+    const std::vector<double> suspect(50, 60.0);
+    std::vector<double> scratch;
+    const double a = robust_shift(clean, suspect, scratch)->score;
+    const double b = robust_shift(dirty, suspect, scratch)->score;
+    EXPECT_GT(b, a / 12.0);  // the deviation term: 0.3 * 26, where a mean and deviation give a / 20
+    EXPECT_GT(b, 5.0);
+}
+
+TEST(RobustShift, NearConstantSeriesDoesNotWin) {
+    std::vector<double> scratch;
+    const std::vector<double> baseline(100, 1000.0);
+    const std::vector<double> suspect(10, 1001.0);
+    EXPECT_NEAR(robust_shift(baseline, suspect, scratch)->score, 1.0 / 50.0, 1e-12);
+}
+
+TEST(RobustShift, RefusesEmptySidesAndIgnoresAllZeroBaselines) {
+    std::vector<double> scratch;
+    const std::vector<double> one = {1.0, missing};
+    const std::vector<double> two = {0.0, 0.0};
+    EXPECT_FALSE(robust_shift(one, two, scratch));
+    EXPECT_FALSE(robust_shift(two, std::vector<double>{missing}, scratch));
+    EXPECT_EQ(robust_shift(two, one, scratch)->score, 0.0);
+}
+
+TEST(FindOnset, FindsTheStepAndItsInterval) {
+    Random random(7);
+    int covered = 0;
+    for (int repeat = 0; repeat < 200; ++repeat) {
+        std::vector<double> x(200);
+        for (std::size_t i = 0; i < x.size(); ++i) x[i] = random.normal() + (i >= 120 ? 1.5 : 0.0);
+        const auto onset = find_onset(x, 0.0, 1.0, 1.5);
+        ASSERT_TRUE(onset);
+        EXPECT_NEAR(static_cast<double>(onset->index), 120.0, 15.0);
+        if (onset->earliest <= 120 && 120 <= onset->latest) ++covered;
+    }
+    EXPECT_GT(covered, 184);  // of 200, at 95 %
+}
+
+TEST(FindOnset, SeesAFaultThatEndedAndOneSpikeDecidesNothing) {
+    std::vector<double> x(100, 0.0);
+    for (std::size_t i = 40; i < 60; ++i) x[i] = -4.0;
+    x[10] = -500.0;
+    const auto onset = find_onset(x, 0.0, 1.0, -4.0);
+    ASSERT_TRUE(onset);
+    EXPECT_EQ(onset->index, 40U);
+    EXPECT_EQ(onset->end, 60U);
+}
+
+TEST(FindOnset, AStaircaseCountsEachStepOnce) {
+    std::vector<double> fine(60, 0.0);
+    std::vector<double> held(360, 0.0);
+    Random random(3);
+    for (std::size_t i = 0; i < fine.size(); ++i) {
+        fine[i] = random.normal() + (i >= 30 ? 3.0 : 0.0);
+        for (std::size_t k = 0; k < 6; ++k) held[6 * i + k] = fine[i];
+    }
+    const double a = find_onset(fine, 0.0, 1.0, 3.0)->log_likelihood_ratio;
+    const double b = find_onset(held, 0.0, 1.0, 3.0)->log_likelihood_ratio;
+    EXPECT_NEAR(a, b, 1e-6 * a);
+}
+
+TEST(FindOnset, RefusesWhatCannotMove) {
+    const std::vector<double> x = {1.0, 2.0};
+    EXPECT_FALSE(find_onset(x, 0.0, 0.0, 1.0));
+    EXPECT_FALSE(find_onset(x, 0.0, 1.0, 0.0));
+    EXPECT_FALSE(find_onset(std::vector<double>{missing}, 0.0, 1.0, 1.0));
+    EXPECT_FALSE(find_onset(x, 0.0, 1.0, -1.0));  // moved the other way
+}
+
+TEST(CountShift, IsTheDevianceResidual) {
+    EXPECT_NEAR(count_shift(9.5, 10.0, 10.0, 10.0), 0.0, 1e-12);
+    // mu = 0.5 * 60 / 600 = 0.05, k = 1: sqrt(2 (log 20 - 0.95)) = 2.02
+    EXPECT_NEAR(count_shift(0.0, 600.0, 1.0, 60.0), std::sqrt(2.0 * (std::log(20.0) - 0.95)),
+                1e-12);
+    EXPECT_LT(count_shift(100.0, 10.0, 0.0, 10.0), -10.0);
+    EXPECT_EQ(count_shift(1.0, 0.0, 1.0, 1.0), 0.0);
+}
+
+}  // namespace
+}  // namespace culprit::stats
