@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "culprit/tailored/culprit_method.h"
+
 namespace culprit {
 
 std::unique_ptr<Method> make_baro();
@@ -22,6 +24,7 @@ constexpr CatalogEntry entries[] = {
     {"pdiagnose", make_pdiagnose},
     {"mean_shift", make_mean_shift},
     {"latest_change", make_latest_change},
+    {"culprit", make_culprit},
 };
 
 }  // namespace

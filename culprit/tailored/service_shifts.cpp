@@ -1,0 +1,116 @@
+#include "culprit/tailored/service_shifts.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+
+#include "culprit/base/parallel.h"
+
+namespace culprit::tailored {
+namespace {
+
+ShiftEvidence evidence_of(const Frame& frame, const Windows& windows, const ColumnShift& moved) {
+    const Column& column = frame.column(moved.column);
+    const RowRange rows = rows_in(frame, windows.search);
+    const auto values = frame.values(moved.column).subspan(rows.first, rows.size());
+    ShiftEvidence evidence{.column = column.name,
+                           .unit = column.unit,
+                           .baseline = moved.shift.location,
+                           .peak = moved.shift.suspect_mean,
+                           .score = moved.shift.score,
+                           .onset = windows.suspect.begin};
+    for (const double v : values)
+        if (std::isfinite(v) && (v - evidence.baseline) * evidence.score >
+                                    (evidence.peak - evidence.baseline) * evidence.score)
+            evidence.peak = v;
+    const auto onset = stats::find_onset(values, moved.shift.location, moved.shift.scale,
+                                         moved.shift.suspect_mean - moved.shift.location);
+    if (onset) {
+        const auto times = frame.times().subspan(rows.first, rows.size());
+        evidence.onset = times[onset->index];
+        evidence.onset_uncertainty =
+            std::max(frame.step(), (times[onset->latest] - times[onset->earliest]) / 2);
+    }
+    return evidence;
+}
+
+}  // namespace
+
+Result<std::vector<ColumnShift>> column_shifts(const Frame& frame, const Windows& windows,
+                                               const Stop& stop, unsigned num_threads) {
+    std::vector<ColumnShift> shifts;
+    shifts.reserve(frame.num_columns());
+    for (std::size_t c = 0; c < frame.num_columns(); ++c) {
+        const Column& column = frame.column(c);
+        std::string service =
+            column.service.empty() ? service_of_name(column.name) : column.service;
+        if (service.empty()) continue;
+        shifts.push_back(
+            {.column = c,
+             .service = std::move(service),
+             .family = family_of(column.metric.empty() ? column.name : column.metric)});
+    }
+    const RowRange before = rows_in(frame, windows.reference);
+    const RowRange after = rows_in(frame, windows.suspect);
+    std::atomic<bool> stopped = false;
+    parallel_for(
+        shifts.size(), num_threads,
+        [&](std::size_t begin, std::size_t end) {
+            std::vector<double> scratch;
+            for (std::size_t i = begin; i < end && !stopped; ++i) {
+                if (i % 256 == 0 && stop.requested()) stopped = true;
+                const auto values = frame.values(shifts[i].column);
+                const auto shift =
+                    stats::robust_shift(values.subspan(before.first, before.size()),
+                                        values.subspan(after.first, after.size()), scratch);
+                if (shift) shifts[i].shift = *shift;
+            }
+        },
+        256);
+    CULPRIT_TRY_STATUS(stop.check());
+    return shifts;
+}
+
+std::map<std::string, double> own_change(const std::vector<ColumnShift>& shifts, bool skip_flow) {
+    std::map<std::string, std::map<std::string, double>> families;  // family -> service -> e
+    std::map<std::string, double> scores;
+    for (const ColumnShift& s : shifts) {
+        scores.try_emplace(s.service, 0.0);
+        if (skip_flow && s.family.role != FamilyRole::own) continue;
+        double& e = families[s.family.key][s.service];
+        e = std::max(e, std::log1p(std::abs(s.shift.score)));
+    }
+    for (const auto& [key, services] : families) {
+        double sum = 0.0;
+        double squares = 0.0;
+        for (const auto& [service, e] : services) {
+            const double p = std::max(0.0, e - 1.0);
+            sum += p;
+            squares += p * p;
+        }
+        const double sharing = squares > 0.0 ? sum * sum / squares : 1.0;
+        for (const auto& [service, e] : services)
+            scores[service] = std::max(scores[service], e / std::sqrt(sharing));
+    }
+    return scores;
+}
+
+std::map<std::string, std::vector<ShiftEvidence>> shift_evidence(
+    const Frame& frame, const Windows& windows, const std::vector<ColumnShift>& shifts,
+    std::size_t count) {
+    std::map<std::string, std::vector<const ColumnShift*>> by_service;
+    for (const ColumnShift& s : shifts)
+        if (std::abs(s.shift.score) >= 1.0) by_service[s.service].push_back(&s);
+    std::map<std::string, std::vector<ShiftEvidence>> evidence;
+    for (auto& [service, moved] : by_service) {
+        std::ranges::stable_sort(moved, [](const ColumnShift* a, const ColumnShift* b) {
+            return std::abs(a->shift.score) > std::abs(b->shift.score);
+        });
+        if (moved.size() > count) moved.resize(count);
+        for (const ColumnShift* s : moved)
+            evidence[service].push_back(evidence_of(frame, windows, *s));
+    }
+    return evidence;
+}
+
+}  // namespace culprit::tailored
