@@ -10,9 +10,11 @@ std::unique_ptr<Method> make_baro();
 std::unique_ptr<Method> make_dummy();
 std::unique_ptr<Method> make_latest_change();
 std::unique_ptr<Method> make_mean_shift();
+std::unique_ptr<Method> make_microrank();
 std::unique_ptr<Method> make_mmbaro();
 std::unique_ptr<Method> make_nsigma();
 std::unique_ptr<Method> make_pdiagnose();
+std::unique_ptr<Method> make_tracerca();
 
 namespace {
 
@@ -20,6 +22,8 @@ constexpr CatalogEntry entries[] = {
     {"dummy", make_dummy},
     {"baro", make_baro},
     {"nsigma", make_nsigma},
+    {"microrank", make_microrank},
+    {"tracerca", make_tracerca},
     {"mmbaro", make_mmbaro},
     {"pdiagnose", make_pdiagnose},
     {"mean_shift", make_mean_shift},

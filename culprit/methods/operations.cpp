@@ -1,5 +1,7 @@
 #include "culprit/methods/operations.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <limits>
 #include <unordered_map>
@@ -86,6 +88,19 @@ std::string operation_without_norm(const SpanTable& spans, const Operations& ope
         if (norms[operations.of_span[i]].num_spans == 0 && spans.end(i) >= alert)
             return operations.names[operations.of_span[i]];
     return {};
+}
+
+Status check_spans(const Incident& incident, std::string_view method) {
+    if (!incident.spans)
+        return fail(ErrorCode::missing_input, fmt::format("{} needs traces, got none", method));
+    std::size_t num_before = 0;
+    for (std::size_t i = 0; i < incident.spans->size(); ++i)
+        num_before += incident.spans->end(i) < incident.alert ? 1 : 0;
+    const std::size_t num_after = incident.spans->size() - num_before;
+    if (num_before > 0 && num_after > 0) return {};
+    return fail(ErrorCode::too_few_samples,
+                fmt::format("{} needs spans on both sides of the alert, got {} before and {} after",
+                            method, num_before, num_after));
 }
 
 }  // namespace culprit

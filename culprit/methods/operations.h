@@ -4,7 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "culprit/base/result.h"
 #include "culprit/frame/span_table.h"
+#include "culprit/rca/incident.h"
 
 namespace culprit {
 
@@ -48,5 +50,9 @@ std::vector<bool> slow_spans(const SpanTable& spans, const Operations& operation
 /// the reference implementation raises KeyError on it. Empty when there is none.
 std::string operation_without_norm(const SpanTable& spans, const Operations& operations,
                                    const std::vector<OperationNorm>& norms, TimePoint alert);
+
+/// Refuses an incident without traces (missing_input), or whose spans all end on one side of the
+/// alert (too_few_samples).
+Status check_spans(const Incident& incident, std::string_view method);
 
 }  // namespace culprit

@@ -1,0 +1,255 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <memory>
+#include <unordered_map>
+
+#include "culprit/methods/column_scores.h"
+#include "culprit/methods/operations.h"
+#include "culprit/methods/suspicious_sets.h"
+#include "culprit/rca/method.h"
+
+namespace culprit {
+namespace {
+
+class TraceRca : public Method {
+public:
+    const MethodInfo& info() const override { return info_; }
+    Result<Diagnosis> diagnose(const Incident& incident, const RunContext& context) const override;
+
+private:
+    MethodInfo info_ = {
+        .name = "tracerca",
+        .summary = "Finds the services through which abnormal traces pass and normal ones do not.",
+        .family = MethodFamily::trace,
+        .in_study = true,
+        .citation =
+            "Li, Chen, Jiao, Zhao, Wang, Zhang, Wu, Jiang, Yan, Wang, Chen, Zhang, Nie, Sui, Pei, "
+            "Practical Root Cause Localization for Microservice Systems via Trace Analysis, IWQoS "
+            "2021",
+        .reads = "traces",
+        .ranks = "operations (reference), services (published)",
+        .cost = "O(spans + closed service sets x trace patterns) time",
+        .divergences = {
+            {.reference = "support and confidence count slow spans of one operation",
+             .published = "they count traces through sets of services, mined from the abnormal "
+                          "traces, and a service's abnormal calls in against those out of it tell "
+                          "cause from propagation"},
+            {.reference = "a span is abnormal when slower than mean + 3 standard deviations",
+             .published = "a call is abnormal when its duration, or its failing, lies more than 1 "
+                          "standard deviation from the mean of its caller-callee pair, and only "
+                          "where such deviations grew by 10 % (the paper's thresholds)"},
+            {.reference = "an operation first seen after the alert ends the run",
+             .published = "its calls are never abnormal"}}};
+};
+
+Result<Diagnosis> run_reference(const SpanTable& spans, TimePoint alert) {
+    const Operations operations = Operations::of(spans);
+    const auto norms = operation_norms(spans, operations, alert, NormPrecision::hundredth_ms);
+    const std::string unseen = operation_without_norm(spans, operations, norms, alert);
+    if (!unseen.empty())
+        return fail(ErrorCode::missing_input,
+                    fmt::format("operation \"{}\" has no span before the alert: the reference ends "
+                                "here",
+                                unseen));
+    const std::vector<bool> slow = slow_spans(spans, operations, norms);
+    std::vector<std::uint32_t> order;  // operations by first appearance after the alert
+    std::vector<double> num_spans(operations.size(), 0.0);
+    std::vector<double> num_slow(operations.size(), 0.0);
+    double num_slow_all = 0.0;
+    for (std::size_t i = 0; i < spans.size(); ++i) {
+        if (spans.end(i) < alert) continue;
+        const std::uint32_t o = operations.of_span[i];
+        if (num_spans[o] == 0.0) order.push_back(o);
+        num_spans[o] += 1.0;
+        num_slow[o] += slow[i] ? 1.0 : 0.0;
+        num_slow_all += slow[i] ? 1.0 : 0.0;
+    }
+    Diagnosis diagnosis;
+    std::vector<Suspect> suspects;
+    for (const std::uint32_t o : order) {
+        if (num_slow[o] == 0.0) continue;
+        const double support = num_slow[o] / num_slow_all;
+        const double confidence = num_slow[o] / num_spans[o];
+        suspects.push_back({operations.names[o], operations.services[o],
+                            2.0 * support * confidence / (support + confidence)});
+    }
+    if (suspects.empty()) {
+        diagnosis.status = DiagnosisStatus::degenerate;
+        diagnosis.reason = "no span after the alert is slow";
+    }
+    diagnosis.ranking = Ranking::from(std::move(suspects));
+    return diagnosis;
+}
+
+constexpr std::uint32_t outside = std::numeric_limits<std::uint32_t>::max();
+
+/// The calls between services: spans whose parent belongs to another service, or that have none.
+struct Calls {
+    std::vector<std::uint32_t> span;
+    std::vector<std::uint32_t> caller;  ///< service, or `outside`
+    std::vector<std::uint32_t> pair;    ///< numbered (caller, callee)
+    std::size_t num_pairs = 0;
+};
+
+Calls calls_of(const SpanTable& spans) {
+    std::unordered_map<std::uint64_t, std::uint32_t> service_of;
+    service_of.reserve(spans.size());
+    for (std::size_t i = 0; i < spans.size(); ++i)
+        if (spans.id[i] != 0) service_of.emplace(spans.id[i], spans.service[i]);
+    Calls calls;
+    std::unordered_map<std::uint64_t, std::uint32_t> pairs;
+    for (std::size_t i = 0; i < spans.size(); ++i) {
+        const auto parent = service_of.find(spans.parent_id[i]);
+        const bool has_parent = spans.parent_id[i] != 0 && parent != service_of.end();
+        const std::uint32_t caller = has_parent ? parent->second : outside;
+        if (caller == spans.service[i]) continue;  // inside one service: no call
+        const std::uint64_t key = (std::uint64_t{caller} << 32U) | spans.service[i];
+        const auto [pair, is_new] = pairs.emplace(key, static_cast<std::uint32_t>(pairs.size()));
+        calls.span.push_back(static_cast<std::uint32_t>(i));
+        calls.caller.push_back(caller);
+        calls.pair.push_back(pair->second);
+    }
+    calls.num_pairs = pairs.size();
+    return calls;
+}
+
+// Marks in `abnormal` the calls whose `value` deviates in a pair where deviations grew.
+void mark_abnormal(const SpanTable& spans, const Calls& calls, TimePoint alert,
+                   const std::vector<double>& value, std::vector<bool>& abnormal) {
+    constexpr double growth_min = 0.1;    // the paper's delta_fs
+    constexpr double severity_min = 1.0;  // the paper's delta_ad
+    struct Norm {
+        double count = 0.0;
+        double mean = 0.0;
+        double squares = 0.0;
+        double severity[2] = {0.0, 0.0};  // sums before and after
+        double count_after = 0.0;
+    };
+    std::vector<Norm> norms(calls.num_pairs);
+    const auto is_after = [&](std::size_t k) { return spans.end(calls.span[k]) >= alert; };
+    for (std::size_t k = 0; k < value.size(); ++k) {
+        if (is_after(k)) continue;
+        Norm& norm = norms[calls.pair[k]];
+        norm.count += 1.0;
+        norm.mean += value[k];
+    }
+    for (Norm& norm : norms) norm.mean = norm.count > 0.0 ? norm.mean / norm.count : 0.0;
+    for (std::size_t k = 0; k < value.size(); ++k) {
+        Norm& norm = norms[calls.pair[k]];
+        if (!is_after(k)) norm.squares += (value[k] - norm.mean) * (value[k] - norm.mean);
+    }
+    // Where nothing ever deviated, the least deviation is as severe as the count of spans allows.
+    const auto severity = [&](std::size_t k) {
+        const Norm& norm = norms[calls.pair[k]];
+        const double away = std::abs(value[k] - norm.mean);
+        const double deviation = std::sqrt(norm.squares / std::max(norm.count, 1.0));
+        if (deviation > 1e-12 * std::abs(norm.mean)) return away / deviation;
+        return away > 1e-12 * std::abs(norm.mean) ? std::sqrt(norm.count) : 0.0;
+    };
+    for (std::size_t k = 0; k < value.size(); ++k) {
+        Norm& norm = norms[calls.pair[k]];
+        norm.severity[is_after(k) ? 1 : 0] += severity(k);
+        norm.count_after += is_after(k) ? 1.0 : 0.0;
+    }
+    for (std::size_t k = 0; k < value.size(); ++k) {
+        const Norm& norm = norms[calls.pair[k]];
+        if (!is_after(k) || norm.count == 0.0) continue;
+        const double before = norm.severity[0] / norm.count;
+        const double after = norm.severity[1] / norm.count_after;
+        if (after - before > growth_min * before && severity(k) > severity_min) abnormal[k] = true;
+    }
+}
+
+bool has_failed(std::int32_t status) { return status >= 400; }
+
+std::vector<bool> abnormal_calls(const SpanTable& spans, const Calls& calls, TimePoint alert) {
+    std::vector<bool> abnormal(calls.span.size());
+    std::vector<double> value(calls.span.size());
+    for (std::size_t k = 0; k < value.size(); ++k) value[k] = duration_ms(spans, calls.span[k]);
+    mark_abnormal(spans, calls, alert, value, abnormal);
+    for (std::size_t k = 0; k < value.size(); ++k)
+        value[k] = has_failed(spans.status[calls.span[k]]) ? 1.0 : 0.0;
+    mark_abnormal(spans, calls, alert, value, abnormal);
+    return abnormal;
+}
+
+void sort_distinct(std::vector<std::uint32_t>& values) {
+    std::sort(values.begin(), values.end());
+    values.erase(std::unique(values.begin(), values.end()), values.end());
+}
+
+// Traces with a span that ends after the alert, as patterns in the order of their first trace.
+std::vector<TracePattern> patterns_of(const SpanTable& spans, const Calls& calls,
+                                      const std::vector<bool>& abnormal, TimePoint alert) {
+    std::vector<TracePattern> traces(spans.traces.size());
+    std::vector<bool> is_after(spans.traces.size());
+    for (std::size_t i = 0; i < spans.size(); ++i) {
+        traces[spans.trace[i]].services.push_back(spans.service[i]);
+        if (spans.end(i) >= alert) is_after[spans.trace[i]] = true;
+    }
+    for (std::size_t k = 0; k < calls.span.size(); ++k) {
+        if (!abnormal[k]) continue;
+        TracePattern& trace = traces[spans.trace[calls.span[k]]];
+        trace.is_abnormal = true;
+        trace.abnormal_incoming.push_back(spans.service[calls.span[k]]);
+        if (calls.caller[k] != outside) trace.abnormal_outgoing.push_back(calls.caller[k]);
+    }
+    using Key = std::vector<std::vector<std::uint32_t>>;
+    std::map<Key, std::size_t> known;
+    std::vector<TracePattern> patterns;
+    for (std::size_t t = 0; t < traces.size(); ++t) {
+        if (!is_after[t]) continue;
+        TracePattern& trace = traces[t];
+        sort_distinct(trace.services);
+        sort_distinct(trace.abnormal_incoming);
+        sort_distinct(trace.abnormal_outgoing);
+        const auto [place, is_new] = known.emplace(
+            Key{trace.services, trace.abnormal_incoming, trace.abnormal_outgoing}, patterns.size());
+        if (is_new) patterns.push_back(std::move(trace));
+        ++patterns[place->second].num_traces;
+    }
+    return patterns;
+}
+
+Result<Diagnosis> run_published(const SpanTable& spans, TimePoint alert,
+                                const RunContext& context) {
+    const Calls calls = calls_of(spans);
+    const std::vector<bool> abnormal = abnormal_calls(spans, calls, alert);
+    CULPRIT_TRY_STATUS(context.stop.check());
+    const std::vector<TracePattern> patterns = patterns_of(spans, calls, abnormal, alert);
+    CULPRIT_TRY(const SuspicionScores scores,
+                suspicion_scores(patterns, spans.services.size(), {}, context.stop));
+    Diagnosis diagnosis;
+    if (!scores.is_complete)
+        diagnosis.notes.emplace_back("too many service sets: only the first 4096 were looked at");
+    if (std::none_of(patterns.begin(), patterns.end(),
+                     [](const TracePattern& p) { return p.is_abnormal; })) {
+        diagnosis.status = DiagnosisStatus::degenerate;
+        diagnosis.reason = "no trace after the alert has an abnormal call";
+        return diagnosis;
+    }
+    std::vector<Suspect> suspects;
+    for (std::uint32_t s = 0; s < spans.services.size(); ++s) {
+        const std::string name(spans.services[s]);
+        suspects.push_back({name, name, finite_score(scores.of_service[s])});
+    }
+    diagnosis.ranking = Ranking::from(std::move(suspects));
+    return diagnosis;
+}
+
+Result<Diagnosis> TraceRca::diagnose(const Incident& incident, const RunContext& context) const {
+    CULPRIT_TRY_STATUS(check_spans(incident, info_.name));
+    return context.variant == Variant::reference
+               ? run_reference(*incident.spans, incident.alert)
+               : run_published(*incident.spans, incident.alert, context);
+}
+
+}  // namespace
+
+std::unique_ptr<Method> make_tracerca() { return std::make_unique<TraceRca>(); }
+
+}  // namespace culprit
