@@ -177,7 +177,10 @@ std::vector<double> operation_weights(const TraceCoverage& coverage, TracePrefer
     constexpr int iterations = 25;
     const std::size_t num_operations = coverage.num_operations();
     if (num_operations == 0) return {};
-    const std::vector<double> v = preferences(coverage, preference);
+    // A Python number times a float32 vector stays float32.
+    std::vector<double> restart = preferences(coverage, preference);
+    for (double& v : restart)
+        v = static_cast<double>(static_cast<float>(1.0 - damping) * static_cast<float>(v));
     const double start = 1.0 / static_cast<double>(num_operations + coverage.num_traces());
     std::vector<double> s(num_operations, start);
     std::vector<double> r(coverage.classes.size(), start);
@@ -196,7 +199,7 @@ std::vector<double> operation_weights(const TraceCoverage& coverage, TracePrefer
                 next_s[o] += c.num_traces * share * r[k];
                 next_r[k] += as_float(1.0 / coverage.num_traces_of[o]) * s[o];
             }
-            next_r[k] = damping * next_r[k] + (1.0 - damping) * v[k];
+            next_r[k] = damping * next_r[k] + restart[k];
         }
         for (double& value : next_s) value *= damping;
         divide_by_maximum(next_s);

@@ -9,6 +9,7 @@
 
 #include "culprit/methods/column_scores.h"
 #include "culprit/methods/operations.h"
+#include "culprit/methods/python_order.h"
 #include "culprit/methods/suspicious_sets.h"
 #include "culprit/rca/method.h"
 
@@ -42,6 +43,9 @@ private:
              .published = "a call is abnormal when its duration, or its failing, lies more than 1 "
                           "standard deviation from the mean of its caller-callee pair, and only "
                           "where such deviations grew by 10 % (the paper's thresholds)"},
+            {.reference = "operations without a slow span take part in the sort as NaN, which "
+                          "leaves the others in no order",
+             .published = "every service has a score; the order is that of the scores"},
             {.reference = "an operation first seen after the alert ends the run",
              .published = "its calls are never abnormal"}}};
 };
@@ -68,19 +72,34 @@ Result<Diagnosis> run_reference(const SpanTable& spans, TimePoint alert) {
         num_slow[o] += slow[i] ? 1.0 : 0.0;
         num_slow_all += slow[i] ? 1.0 : 0.0;
     }
-    Diagnosis diagnosis;
-    std::vector<Suspect> suspects;
+    // Operations without a slow span have 0 / 0. The reference sorts them with the others, which
+    // disturbs the order of the others, and drops them then.
+    std::vector<double> jaccard;
     for (const std::uint32_t o : order) {
-        if (num_slow[o] == 0.0) continue;
         const double support = num_slow[o] / num_slow_all;
         const double confidence = num_slow[o] / num_spans[o];
-        suspects.push_back({operations.names[o], operations.services[o],
-                            2.0 * support * confidence / (support + confidence)});
+        jaccard.push_back(2.0 * support * confidence / (support + confidence));
     }
+    std::vector<Suspect> suspects;
+    auto place = static_cast<double>(order.size());
+    for (const std::size_t k : python_falling_order(jaccard)) {
+        if (std::isnan(jaccard[k])) continue;
+        const std::uint32_t o = order[k];
+        const SpanEvidence evidence = {.service = operations.services[o],
+                                       .operation = operations.names[o],
+                                       .quantity = "share of slow spans",
+                                       .suspect = num_slow[o] / num_spans[o],
+                                       .score = jaccard[k]};
+        suspects.push_back({operations.names[o], operations.services[o], place--, {evidence}});
+    }
+    Diagnosis diagnosis;
     if (suspects.empty()) {
         diagnosis.status = DiagnosisStatus::degenerate;
         diagnosis.reason = "no span after the alert is slow";
     }
+    diagnosis.notes.emplace_back(
+        "scores are places: the reference's order is not that of its scores, which the evidence "
+        "has");
     diagnosis.ranking = Ranking::from(std::move(suspects));
     return diagnosis;
 }
