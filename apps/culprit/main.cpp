@@ -7,6 +7,7 @@
 namespace {
 
 constexpr const char* footer = R"(Examples:
+  culprit evaluate data/re1-ob             which method finds the root cause how often
   culprit methods                          what there is to choose from
   culprit methods baro                     one method: its paper, options, cost
   source <(culprit completion bash)        complete commands with the tab key
@@ -30,6 +31,7 @@ int run(int argc, char** argv) {
     app.footer(footer);
     app.require_subcommand(0, 1);
 
+    add_evaluate_command(app, shell);
     add_methods_command(app, shell);
     add_completion_command(app, shell);
 
