@@ -1,0 +1,269 @@
+#include "culprit/signatures/fault_signature.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "culprit/base/check.h"
+#include "culprit/signatures/embedded_faults.h"
+
+namespace culprit {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::array<std::string_view, 5> layers = {"infrastructure", "platform", "toolkit",
+                                                    "framework", "model"};
+
+/// Reads one object field by field; the first problem wins and names its place.
+class Fields {
+public:
+    Fields(const Json& json, std::string place) : json_(json), place_(std::move(place)) {
+        if (!json.is_object()) complain("", "an object", json);
+    }
+
+    std::string text(const char* key, bool required = true) {
+        const Json* value = get(key, required);
+        if (value == nullptr) return {};
+        if (!value->is_string() || (required && value->get<std::string>().empty()))
+            return complain(key, "a text", *value), std::string();
+        return value->get<std::string>();
+    }
+    double number(const char* key, double minimum, double maximum) {
+        const Json* value = get(key, true);
+        if (value == nullptr) return minimum;
+        if (!value->is_number() || value->get<double>() < minimum || value->get<double>() > maximum)
+            return complain(key, fmt::format("a number from {} to {}", minimum, maximum), *value),
+                   minimum;
+        return value->get<double>();
+    }
+    template <std::size_t N>
+    std::string one_of(const char* key, const std::array<std::string_view, N>& allowed) {
+        std::string value = text(key);
+        if (!error_ && std::ranges::find(allowed, value) == allowed.end())
+            complain(key, fmt::format("one of {}", fmt::join(allowed, ", ")), Json(value));
+        return value;
+    }
+    /// Calls `read` for every element of an array of objects.
+    template <class Read>
+    void each(const char* key, Read read) {
+        const Json* value = get(key, true);
+        if (value == nullptr) return;
+        if (!value->is_array()) return complain(key, "a list", *value);
+        for (std::size_t i = 0; i < value->size() && !error_; ++i) {
+            Fields element((*value)[i], fmt::format("{}{}[{}].", place_, key, i));
+            read(element);
+            if (element.error_) error_ = element.error_;
+        }
+    }
+    std::vector<std::string> texts(const char* key) {
+        std::vector<std::string> out;
+        const Json* value = get(key, true);
+        if (value == nullptr) return out;
+        if (!value->is_array()) return complain(key, "a list of texts", *value), out;
+        for (const Json& element : *value) {
+            if (!element.is_string()) return complain(key, "a list of texts", element), out;
+            out.push_back(element.get<std::string>());
+        }
+        return out;
+    }
+    void allow_only(std::initializer_list<std::string_view> keys) {
+        if (!json_.is_object()) return;
+        for (const auto& [key, value] : json_.items())
+            if (std::ranges::find(keys, key) == keys.end())
+                complain(key.c_str(), "no such field", value);
+    }
+    void complain(const char* key, std::string_view expected, const Json& found) {
+        if (!error_)
+            error_ = Error{
+                ErrorCode::malformed_data,
+                fmt::format("{}{}: expected {}, found {}", place_, key, expected, found.dump())};
+    }
+    const std::optional<Error>& error() const { return error_; }
+
+private:
+    const Json* get(const char* key, bool required) {
+        if (error_) return nullptr;
+        const auto found = json_.find(key);
+        if (found != json_.end()) return &*found;
+        if (required)
+            error_ = Error{ErrorCode::malformed_data,
+                           fmt::format("{}{}: expected this field, found none", place_, key)};
+        return nullptr;
+    }
+
+    const Json& json_;
+    std::string place_;
+    std::optional<Error> error_;
+};
+
+ExpectedSignal read_signal(Fields& fields) {
+    static constexpr std::array<std::string_view, 3> directions = {"up", "down", "flat"};
+    fields.allow_only({"signal", "direction", "order", "weight"});
+    ExpectedSignal expected{.signal = fields.text("signal")};
+    const std::string direction = fields.one_of("direction", directions);
+    expected.direction = direction == "up"     ? Direction::up
+                         : direction == "down" ? Direction::down
+                                               : Direction::flat;
+    expected.order = static_cast<int>(fields.number("order", 0, 9));
+    expected.weight = static_cast<int>(fields.number("weight", 1, 5));
+    return expected;
+}
+
+LogPattern read_log(Fields& fields) {
+    fields.allow_only({"pattern", "weight"});
+    LogPattern log{.pattern = fields.text("pattern"),
+                   .weight = static_cast<int>(fields.number("weight", 1, 5))};
+    auto flags = std::regex::ECMAScript | std::regex::optimize;
+    std::string expression = log.pattern;
+    if (expression.starts_with("(?i)")) {
+        expression.erase(0, 4);
+        flags |= std::regex::icase;
+    }
+    try {
+        log.compiled = std::regex(expression, flags);
+    } catch (const std::regex_error&) {
+        fields.complain("pattern", "a regular expression", Json(log.pattern));
+    }
+    return log;
+}
+
+FaultSignature read_signature(Fields& fields) {
+    static constexpr std::array<std::string_view, 3> scopes = {"one", "some", "all"};
+    fields.allow_only({"id", "catalogue", "name", "family", "layer", "component", "scope", "prior",
+                       "signals", "logs", "changes", "decided_by", "remedies"});
+    FaultSignature fault{.id = fields.text("id"),
+                         .catalogue = fields.text("catalogue", false),
+                         .name = fields.text("name"),
+                         .family = fields.text("family"),
+                         .layer = fields.one_of("layer", layers),
+                         .component = fields.text("component")};
+    const std::string scope = fields.one_of("scope", scopes);
+    fault.scope = scope == "all"    ? FaultScope::all
+                  : scope == "some" ? FaultScope::some
+                                    : FaultScope::one;
+    fault.prior = fields.number("prior", 1e-6, 1e6);
+    fields.each("signals", [&](Fields& f) { fault.signals.push_back(read_signal(f)); });
+    fields.each("logs", [&](Fields& f) { fault.logs.push_back(read_log(f)); });
+    fault.changes = fields.texts("changes");
+    fields.each("decided_by", [&](Fields& f) {
+        f.allow_only({"signal", "tells"});
+        fault.decided_by.push_back({.signal = f.text("signal"), .tells = f.text("tells")});
+    });
+    fields.each("remedies", [&](Fields& f) {
+        f.allow_only({"do", "command"});
+        fault.remedies.push_back({.action = f.text("do"), .command = f.text("command", false)});
+    });
+    return fault;
+}
+
+Result<std::string> read_text(const std::filesystem::path& path) {
+    std::ifstream in(path, std::ios::binary);
+    if (!in) return fail(ErrorCode::io_failure, fmt::format("{}: cannot be read", path.string()));
+    return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+}  // namespace
+
+std::string_view to_string(Direction direction) {
+    switch (direction) {
+        case Direction::up:
+            return "up";
+        case Direction::down:
+            return "down";
+        case Direction::flat:
+            break;
+    }
+    return "flat";
+}
+
+std::string_view to_string(FaultScope scope) {
+    switch (scope) {
+        case FaultScope::one:
+            return "one";
+        case FaultScope::some:
+            return "some";
+        case FaultScope::all:
+            break;
+    }
+    return "all";
+}
+
+Result<FaultSignature> FaultLibrary::parse(std::string_view json, std::string_view place) {
+    const Json document = Json::parse(json, nullptr, false);
+    if (document.is_discarded())
+        return fail(ErrorCode::malformed_data, fmt::format("{}: not valid JSON", place));
+    Fields fields(document, std::string(place) + ": ");
+    FaultSignature fault = read_signature(fields);
+    if (!fields.error() && fault.signals.empty() && fault.logs.empty())
+        fields.complain("signals", "at least one signal or log pattern", document["signals"]);
+    if (fields.error()) return tl::unexpected<Error>(*fields.error());
+    return fault;
+}
+
+const FaultLibrary& FaultLibrary::builtin() {
+    static const FaultLibrary library = [] {
+        FaultLibrary built;
+        for (const EmbeddedFile& file : embedded_faults()) {
+            auto fault = parse(file.text, file.name);
+            CULPRIT_CHECK(fault.has_value());  // the test names the file and the field
+            built.signatures_.push_back(std::move(*fault));
+        }
+        return built;
+    }();
+    return library;
+}
+
+Result<FaultLibrary> FaultLibrary::load(const std::filesystem::path& folder) {
+    std::error_code failed;
+    std::vector<std::filesystem::path> paths;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, failed))
+        if (entry.path().extension() == ".json") paths.push_back(entry.path());
+    if (failed || paths.empty())
+        return fail(ErrorCode::missing_input,
+                    fmt::format("{}: expected a folder with *.json fault files, found {}",
+                                folder.string(), failed ? failed.message() : "none"));
+    std::ranges::sort(paths);
+    FaultLibrary library;
+    for (const auto& path : paths) {
+        CULPRIT_TRY(const std::string text, read_text(path));
+        CULPRIT_TRY(FaultSignature fault, parse(text, path.string()));
+        if (library.find(fault.id) != nullptr)
+            return fail(ErrorCode::malformed_data,
+                        fmt::format("{}: id \"{}\" appears twice", path.string(), fault.id));
+        library.signatures_.push_back(std::move(fault));
+    }
+    return library;
+}
+
+FaultLibrary FaultLibrary::merged_with(const FaultLibrary& other) const {
+    FaultLibrary merged = *this;
+    for (const FaultSignature& fault : other.signatures_) {
+        const auto same = std::ranges::find(merged.signatures_, fault.id, &FaultSignature::id);
+        if (same == merged.signatures_.end())
+            merged.signatures_.push_back(fault);
+        else
+            *same = fault;
+    }
+    return merged;
+}
+
+FaultLibrary FaultLibrary::without(std::string_view id_or_family) const {
+    FaultLibrary rest = *this;
+    std::erase_if(rest.signatures_, [&](const FaultSignature& fault) {
+        return fault.id == id_or_family || fault.family == id_or_family;
+    });
+    return rest;
+}
+
+const FaultSignature* FaultLibrary::find(std::string_view id) const {
+    const auto found = std::ranges::find(signatures_, id, &FaultSignature::id);
+    return found == signatures_.end() ? nullptr : &*found;
+}
+
+}  // namespace culprit

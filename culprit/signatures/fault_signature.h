@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <regex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "culprit/base/result.h"
+
+namespace culprit {
+
+enum class Direction : std::uint8_t { up, down, flat };
+std::string_view to_string(Direction direction);
+
+/// Which replicas a fault reaches.
+enum class FaultScope : std::uint8_t {
+    one,   ///< one component; its siblings show no more than the load that they take over
+    some,  ///< those that a change reached
+    all,   ///< the service as a whole, all replicas alike
+};
+std::string_view to_string(FaultScope scope);
+
+/// What one signal does under a fault.
+struct ExpectedSignal {
+    std::string signal;  ///< a quantity ("engine.itl") or a canonical name of the signal catalogue
+    Direction direction = Direction::up;
+    int order = 0;   ///< 1 moves first; equal numbers move together; 0 for flat
+    int weight = 1;  ///< 1 often, 2 usually, 3 almost always, 4 by definition
+};
+
+struct LogPattern {
+    std::string pattern;  ///< ECMAScript regular expression; "(?i)" in front: case does not matter
+    int weight = 1;
+    std::regex compiled;
+};
+
+/// A signal that would decide between this fault and its neighbours.
+struct DecidingSignal {
+    std::string signal;
+    std::string tells;
+};
+
+struct Remedy {
+    std::string action;
+    std::string command;  ///< may be empty; words in capitals are to be filled in
+};
+
+/// One fault as data: what moves, in which order, what stays, what the logs say, what to do.
+struct FaultSignature {
+    std::string id;         ///< "gpu_power_cap"
+    std::string catalogue;  ///< number in the fault catalogue, "F04"; may be empty
+    std::string name;       ///< for people
+    std::string family;     ///< the signal catalogue's fault family, "gpu_power"
+    std::string layer;      ///< infrastructure, platform, toolkit, framework, model
+    std::string
+        component;  ///< gpu, host, container, engine, replica, proxy, router, link, service, ...
+    FaultScope scope = FaultScope::one;
+    double prior = 1.0;  ///< relative frequency, > 0
+    std::vector<ExpectedSignal> signals;
+    std::vector<LogPattern> logs;
+    std::vector<std::string> changes;  ///< kinds of change events that make it likelier
+    std::vector<DecidingSignal> decided_by;
+    std::vector<Remedy> remedies;
+};
+
+/// The faults that Culprit knows: product data (data/faults/*.json), embedded in the library; a
+/// folder of the same files replaces or extends them. A new fault is a new file. Immutable.
+class FaultLibrary {
+public:
+    /// The faults that this release ships.
+    static const FaultLibrary& builtin();
+    /// One signature. malformed_data names the field, what was expected and what was found.
+    static Result<FaultSignature> parse(std::string_view json, std::string_view place);
+    /// Every *.json of a folder, in the order of file names. missing_input when there is none.
+    static Result<FaultLibrary> load(const std::filesystem::path& folder);
+    /// Signatures of `other` replace those with the same id; new ones go to the end.
+    FaultLibrary merged_with(const FaultLibrary& other) const;
+    /// Without the fault of this id or every fault of this family.
+    FaultLibrary without(std::string_view id_or_family) const;
+
+    std::span<const FaultSignature> signatures() const { return signatures_; }
+    const FaultSignature* find(std::string_view id) const;
+
+private:
+    std::vector<FaultSignature> signatures_;
+};
+
+}  // namespace culprit

@@ -1,0 +1,93 @@
+#include "culprit/signatures/fault_signature.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <set>
+
+#include "culprit/catalogue/catalogue.h"
+#include "culprit/signatures/embedded_faults.h"
+
+namespace culprit {
+namespace {
+
+TEST(FaultLibrary, EveryShippedFileIsValidAndNamesCataloguedSignals) {
+    std::set<std::string> known;
+    for (const Signal& signal : Catalogue::builtin().signals()) {
+        known.insert(signal.name);
+        known.insert(signal.quantity);
+    }
+    std::set<std::string> ids;
+    std::set<std::string> numbers;
+    for (const EmbeddedFile& file : embedded_faults()) {
+        const auto fault = FaultLibrary::parse(file.text, file.name);
+        ASSERT_TRUE(fault) << fault.error().message;
+        EXPECT_EQ(fault->id + ".json", file.name);
+        EXPECT_TRUE(ids.insert(fault->id).second);
+        EXPECT_FALSE(fault->remedies.empty()) << file.name;
+        numbers.insert(fault->catalogue);
+        std::set<std::string> once;
+        for (const ExpectedSignal& expected : fault->signals) {
+            EXPECT_TRUE(known.contains(expected.signal)) << file.name << " " << expected.signal;
+            EXPECT_TRUE(once.insert(expected.signal).second) << file.name << " " << expected.signal;
+            EXPECT_EQ(expected.order == 0, expected.direction == Direction::flat) << file.name;
+        }
+        for (const DecidingSignal& deciding : fault->decided_by)
+            EXPECT_TRUE(known.contains(deciding.signal)) << file.name << " " << deciding.signal;
+    }
+    for (int i = 1; i <= 48; ++i) {
+        const std::string number = "F" + std::string(i < 10 ? "0" : "") + std::to_string(i);
+        EXPECT_TRUE(numbers.contains(number)) << number;
+    }
+    EXPECT_EQ(FaultLibrary::builtin().signatures().size(), embedded_faults().size());
+}
+
+constexpr const char* small = R"({"id": "x", "name": "X", "family": "f", "layer": "model",
+  "component": "engine", "scope": "one", "prior": 1, "changes": [], "decided_by": [],
+  "signals": [{"signal": "engine.itl", "direction": "up", "order": 1, "weight": 3}],
+  "logs": [{"pattern": "(?i)BAD thing", "weight": 2}], "remedies": [{"do": "mend it"}]})";
+
+std::string with(std::string text, std::string_view from, std::string_view to) {
+    return text.replace(text.find(from), from.size(), to);
+}
+
+TEST(FaultLibrary, ErrorsNameFieldExpectationAndFinding) {
+    ASSERT_TRUE(FaultLibrary::parse(small, "x.json"));
+    EXPECT_TRUE(std::regex_search("a bad THING", FaultLibrary::parse(small, "")->logs[0].compiled));
+    const auto message = [](std::string_view text) {
+        const auto fault = FaultLibrary::parse(text, "x.json");
+        return fault ? std::string("accepted") : fault.error().message;
+    };
+    EXPECT_EQ(message("{"), "x.json: not valid JSON");
+    EXPECT_EQ(message(with(small, "\"up\"", "\"upwards\"")),
+              "x.json: signals[0].direction: expected one of up, down, flat, found \"upwards\"");
+    EXPECT_EQ(message(with(small, "\"prior\": 1", "\"prior\": 0")),
+              "x.json: prior: expected a number from 1e-06 to 1000000, found 0");
+    EXPECT_EQ(message(with(small, "BAD thing", "BAD (thing")),
+              "x.json: logs[0].pattern: expected a regular expression, found \"(?i)BAD (thing\"");
+    EXPECT_EQ(message(with(small, "\"family\"", "\"famly\"")),
+              "x.json: famly: expected no such field, found \"f\"");
+    EXPECT_EQ(message("[1]"), "x.json: : expected an object, found [1]");
+}
+
+TEST(FaultLibrary, AFolderExtendsAndReplaces) {
+    const auto folder = std::filesystem::temp_directory_path() / "culprit_fault_library_test";
+    std::filesystem::remove_all(folder);
+    EXPECT_FALSE(FaultLibrary::load(folder));
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder / "a.json") << small;
+    std::ofstream(folder / "b.json") << with(small, "\"x\"", "\"gpu_thermal\"");
+    const auto loaded = FaultLibrary::load(folder);
+    ASSERT_TRUE(loaded);
+    const FaultLibrary& shipped = FaultLibrary::builtin();
+    const FaultLibrary merged = shipped.merged_with(*loaded);
+    EXPECT_EQ(merged.signatures().size(), shipped.signatures().size() + 1);
+    EXPECT_EQ(merged.find("gpu_thermal")->name, "X");
+    EXPECT_EQ(merged.without("gpu_hw_fault").find("gpu_ecc"), nullptr);
+    std::ofstream(folder / "c.json") << small;
+    EXPECT_FALSE(FaultLibrary::load(folder));  // twice the same id
+    std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace culprit
