@@ -53,11 +53,14 @@ function(culprit_module name)
     endif()
 endfunction()
 
-# culprit_test(PROGRAM SOURCES ... LIBS ...): a GoogleTest program registered case by case.
+# culprit_test(PROGRAM SOURCES ... LIBS ...): a GoogleTest program registered case by case. Suites
+#   whose name ends in Long stay out of the everyday run; `ctest -C long -L long` runs them.
 function(culprit_test program)
     cmake_parse_arguments(T "" "" "SOURCES;LIBS" ${ARGN})
     add_executable(${program} ${T_SOURCES})
     target_link_libraries(${program} PRIVATE ${T_LIBS} culprit_build_options GTest::gmock GTest::gtest_main)
     target_compile_definitions(${program} PRIVATE CULPRIT_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-    gtest_discover_tests(${program} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120)
+    gtest_discover_tests(${program} DISCOVERY_TIMEOUT 60 TEST_FILTER "-*Long.*" PROPERTIES TIMEOUT 120)
+    add_test(NAME ${program}.long COMMAND ${program} --gtest_filter=*Long.* CONFIGURATIONS long)
+    set_tests_properties(${program}.long PROPERTIES LABELS long TIMEOUT 3600)
 endfunction()
