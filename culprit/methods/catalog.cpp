@@ -13,6 +13,7 @@ std::unique_ptr<Method> make_mean_shift();
 std::unique_ptr<Method> make_microrank();
 std::unique_ptr<Method> make_mmbaro();
 std::unique_ptr<Method> make_nsigma();
+std::unique_ptr<Method> make_pc_pagerank();
 std::unique_ptr<Method> make_pdiagnose();
 std::unique_ptr<Method> make_tracerca();
 
@@ -20,6 +21,7 @@ namespace {
 
 constexpr CatalogEntry entries[] = {
     {"dummy", make_dummy},
+    {"pc_pagerank", make_pc_pagerank},
     {"baro", make_baro},
     {"nsigma", make_nsigma},
     {"microrank", make_microrank},

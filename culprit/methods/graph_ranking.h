@@ -1,0 +1,54 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "culprit/base/matrix.h"
+#include "culprit/causal/independence_test.h"
+#include "culprit/graph/mixed_graph.h"
+#include "culprit/methods/study_view.h"
+#include "culprit/rca/method.h"
+
+namespace culprit {
+
+/// What the methods share that learn a graph over the metric columns and then walk on it.
+
+/// Steps of a surfer who looks for causes: effect -> cause along directed edges and along o->, both
+/// ways along edges without a direction (-, o-o, <->). Entry (i, j) is 1 for a step i -> j.
+Matrix cause_steps(const MixedGraph& graph);
+
+/// The study's adapter (METHODS 2.2): as above, but o-> is stepped from cause to effect.
+Matrix study_steps(const MixedGraph& graph);
+
+/// One suspect per kept column with its score; NaN ranks last.
+Ranking rank_columns(const StudyView& view, const StudyMatrix& table,
+                     std::span<const double> scores);
+/// All kept columns with score 0, in column order.
+Ranking columns_in_order(const StudyView& view, const StudyMatrix& table);
+
+/// The study's random walk (METHODS 2.3) over the kept columns.
+Ranking study_walk(const StudyView& view, const StudyMatrix& table);
+
+/// The walk that the papers describe: from the symptom, steps weighted by |correlation with the
+/// symptom|, expected visits of 10000 steps. `correlations`: [p x p] of the kept columns.
+Result<Ranking> published_walk(const StudyView& view, const StudyMatrix& table,
+                               const MixedGraph& graph, MatrixView correlations,
+                               const Incident& incident);
+
+/// The kept column that raised the alarm: the incident's symptom, else the first latency column,
+/// preferring the service that stands first, else the first column.
+std::size_t symptom_column(const StudyView& view, const StudyMatrix& table,
+                           const Incident& incident);
+
+/// An answer by rule with its reason.
+Diagnosis degenerate(std::string reason, Ranking ranking = {});
+
+/// "graph: 12 edges from 3,402 tests, 7.1 % of them with p within a factor of two of alpha".
+std::string fragility_note(const MixedGraph& graph, const TestCounts& counts);
+
+/// Options of the searches: alpha, and the largest conditioning set.
+std::vector<OptionInfo> search_options();
+std::size_t conditioning_max(const RunContext& context, const MethodInfo& info);
+
+}  // namespace culprit
