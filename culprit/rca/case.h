@@ -14,6 +14,7 @@ struct GroundTruth {
     std::vector<std::string> services;  ///< usually one; empty when no component was broken
     std::vector<std::string> metrics;   ///< root-cause metric columns, when the source names them
     std::string fault;                  ///< "cpu", "gpu_power", …
+    std::string location;  ///< of a faulty piece of code ("file:line"), when the source tells it
 };
 
 /// Something wrong with the data that did not stop the reading.

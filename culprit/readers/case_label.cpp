@@ -81,6 +81,15 @@ std::optional<GroundTruth> truth_from_folder(std::string_view folder_name) {
     return truth;
 }
 
+std::string read_code_location(std::string_view bytes) {
+    std::string location(bytes.substr(0, 500));
+    for (char& c : location)
+        if (c == '\n' || c == '\r' || c == '\t') c = ' ';
+    while (location.ends_with(' ')) location.pop_back();
+    make_printable(location);
+    return location;
+}
+
 Result<TimePoint> read_alert_time(std::string_view bytes, const ProblemList& problems) {
     const auto text = as_text(bytes);
     if (!text) return problems.refuse({}, text.error().message);

@@ -25,6 +25,10 @@ Result<CaseLabel> read_case_json(std::string_view bytes, ProblemList& problems);
 /// Reads the truth from "<service>_<fault>", the name of the case's parent folder.
 std::optional<GroundTruth> truth_from_folder(std::string_view folder_name);
 
+/// What root_cause.txt of RCAEval's RE3 says of the faulty code, on one printable line of at most
+/// 500 bytes.
+std::string read_code_location(std::string_view bytes);
+
 /// Reads inject_time.txt: one line with a time.
 Result<TimePoint> read_alert_time(std::string_view bytes, const ProblemList& problems);
 

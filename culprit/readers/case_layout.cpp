@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 
 #include "culprit/readers/file_bytes.h"
 #include "culprit/readers/problem_list.h"
@@ -16,6 +17,26 @@ fs::path real_path(const std::string& path) {
     fs::path real = fs::weakly_canonical(path, code);
     if (code) real = path;
     return real.has_filename() ? real : real.parent_path();
+}
+
+// RCAEval's later releases name a case "re<1-3><system>_<service>_<fault>_<n>": one folder.
+struct FlatName {
+    std::string dataset;
+    std::string fault_folder;
+    std::string number;
+};
+
+std::optional<FlatName> split_flat_name(const std::string& name) {
+    const std::size_t first = name.find('_');
+    const std::size_t last = name.rfind('_');
+    if (!name.starts_with("re") || first != 5 || last <= first + 1 || last + 1 == name.size())
+        return std::nullopt;
+    if (name[2] < '1' || name[2] > '3') return std::nullopt;
+    if (name.find_first_not_of("0123456789", last + 1) != std::string::npos) return std::nullopt;
+    FlatName flat{name.substr(0, first), name.substr(first + 1, last - first - 1),
+                  name.substr(last + 1)};
+    if (flat.fault_folder.find('_') == std::string::npos) return std::nullopt;
+    return flat;
 }
 
 std::string printable_name(const fs::path& path) {
@@ -33,11 +54,15 @@ bool is_case_folder(const std::string& folder) {
 }
 
 std::string fault_folder_of(const std::string& path) {
-    return real_path(path).parent_path().filename().string();
+    const fs::path real = real_path(path);
+    if (const auto flat = split_flat_name(real.filename().string())) return flat->fault_folder;
+    return real.parent_path().filename().string();
 }
 
 CaseLocation locate_case(const std::string& path) {
     const fs::path real = real_path(path);
+    if (auto flat = split_flat_name(printable_name(real)))
+        return {path, flat->dataset + "/" + flat->fault_folder + "/" + flat->number, flat->dataset};
     fs::path dataset = real.parent_path().parent_path();
     // Folders that only say "here are cases" name no dataset.
     while (dataset.filename() == "cases" || dataset.filename() == "data")

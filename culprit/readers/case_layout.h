@@ -9,8 +9,10 @@
 namespace culprit {
 
 /// The names under which the layouts of the field keep the metric table, best first.
-inline constexpr std::array<std::string_view, 3> metric_file_names = {
-    "data.csv", "simple_metrics.csv", "metrics.csv"};
+/// The study and RCAEval RE1: data.csv; RCAEval RE2 and RE3: simple_metrics.csv beside the raw
+/// metrics.csv; older RCAEval sets: simple_data.csv; its later releases: metrics.json.
+inline constexpr std::array<std::string_view, 5> metric_file_names = {
+    "data.csv", "simple_metrics.csv", "simple_data.csv", "metrics.csv", "metrics.json"};
 
 /// True iff the folder holds a metric table, traces or logs with an inject_time.txt or case.json.
 bool is_case_folder(const std::string& folder);
@@ -18,7 +20,8 @@ bool is_case_folder(const std::string& folder);
 /// Path, id and dataset of the case at `path`, from its real location, so that "." works too.
 CaseLocation locate_case(const std::string& path);
 
-/// Name of the case's parent folder, "<service>_<fault>".
+/// "<service>_<fault>" as the case's folders say it: the name of the parent folder, or the middle
+/// of a flat name such as "re2ob_checkoutservice_cpu_1".
 std::string fault_folder_of(const std::string& path);
 
 }  // namespace culprit

@@ -11,6 +11,7 @@
 #include "culprit/readers/file_bytes.h"
 #include "culprit/readers/log_reader.h"
 #include "culprit/readers/metric_table.h"
+#include "culprit/readers/metrics_json_reader.h"
 #include "culprit/readers/problem_list.h"
 #include "culprit/readers/span_reader.h"
 #include "culprit/readers/topology_reader.h"
@@ -46,9 +47,9 @@ private:
     Status read_metrics();
     Status read_logs();
     Status read_spans();
-    Status read_topology_file();
+    Status read_topology_files();
     Result<bool> read_series(std::string_view name, std::optional<Frame>& target);
-    Status finish();
+    Status set_windows();
     Status note(std::string_view place, std::string message) {
         if (options_.strict)
             return fail(ErrorCode::malformed_data, fmt::format("{}/{}: {}", path_, place, message));
@@ -74,6 +75,10 @@ Status FolderReader::read_label() {
             return {};
         }));
     if (!has_json || !case_.truth) case_.truth = truth_from_folder(fault_folder_of(path_));
+    CULPRIT_TRY_STATUS(with_file("root_cause.txt", [&](std::string_view bytes, ProblemList&) {
+        if (case_.truth) case_.truth->location = read_code_location(bytes);
+        return Status{};
+    }));
     if (options_.alert) {
         alert_ = options_.alert;
         return {};
@@ -93,7 +98,9 @@ Status FolderReader::read_metrics() {
         CULPRIT_TRY(const bool found,
                     with_file(name, [&](std::string_view bytes, ProblemList& problems) -> Status {
                         CULPRIT_TRY(MetricTable table,
-                                    read_metric_table(bytes, problems, options_.num_threads));
+                                    name.ends_with(".json")
+                                        ? read_metrics_json(bytes, problems)
+                                        : read_metric_table(bytes, problems, options_.num_threads));
                         case_.incident.metrics = std::move(table.frame);
                         case_.incident.text_columns = std::move(table.text_columns);
                         return {};
@@ -155,50 +162,59 @@ Status FolderReader::read_spans() {
     return {};
 }
 
-Status FolderReader::read_topology_file() {
-    CULPRIT_TRY_STATUS(
-        with_file("mpg.csv", [&](std::string_view bytes, ProblemList& problems) -> Status {
-            CULPRIT_TRY(Topology topology, read_topology(bytes, problems));
-            case_.incident.topology = std::make_shared<const Topology>(std::move(topology));
-            return {};
+Status FolderReader::read_topology_files() {
+    Topology topology;
+    CULPRIT_TRY(const bool has_graph,
+                with_file("mpg.csv", [&](std::string_view bytes, ProblemList& problems) -> Status {
+                    CULPRIT_TRY(topology, read_topology(bytes, problems));
+                    return {};
+                }));
+    CULPRIT_TRY(
+        const bool has_pods,
+        with_file("pod-node-1.csv", [&](std::string_view bytes, ProblemList& problems) -> Status {
+            return add_placements(bytes, problems, topology);
         }));
+    if (has_graph || has_pods)
+        case_.incident.topology = std::make_shared<const Topology>(std::move(topology));
     return {};
 }
 
-// The windows: from the first to the last moment of which there are data, divided by the alert.
-Status FolderReader::finish() {
+// From the first to the last moment of which there are metrics, else spans, else logs.
+std::optional<TimeRange> covered_range(const Incident& incident) {
+    const auto times = incident.metrics.times();
+    if (!times.empty()) return TimeRange{times.front(), times.back() + incident.metrics.step()};
+    const std::vector<TimePoint>* records = nullptr;
+    if (incident.logs && incident.logs->size() > 0) records = &incident.logs->time;
+    if (incident.spans && incident.spans->size() > 0) records = &incident.spans->start;
+    if (records == nullptr) return std::nullopt;
+    const auto [first, last] = std::minmax_element(records->begin(), records->end());
+    return TimeRange{*first, *last};
+}
+
+Status FolderReader::set_windows() {
     Incident& incident = case_.incident;
-    if (!alert_)
+    const auto covered = covered_range(incident);
+    if (!alert_ && options_.alert_required)
         return fail(ErrorCode::missing_input,
                     path_ +
-                        ": expected the injection or alert time in inject_time.txt, found no "
-                        "such file (give the time with --at)");
+                        ": expected the injection or alert time in inject_time.txt or "
+                        "case.json, found none");
+    if (!alert_) {
+        alert_ = covered ? covered->end : TimePoint{};
+        CULPRIT_TRY_STATUS(note("inject_time.txt",
+                                "expected the injection or alert time, found "
+                                "no such file; all data count as before it"));
+    }
     incident.alert = *alert_;
-    std::optional<TimeRange> covered;
-    const auto cover = [&](TimePoint begin, TimePoint end) {
-        if (!covered) covered = TimeRange{begin, end};
-        covered->begin = std::min(covered->begin, begin);
-        covered->end = std::max(covered->end, end);
-    };
-    const auto metric_times = incident.metrics.times();
-    if (!metric_times.empty())
-        cover(metric_times.front(), metric_times.back() + incident.metrics.step());
-    if (!covered && incident.spans)
-        for (const TimePoint time : incident.spans->start) cover(time, time);
-    if (!covered && incident.logs)
-        for (const TimePoint time : incident.logs->time) cover(time, time);
-    if (!covered) covered = TimeRange{*alert_, *alert_};
-    incident.baseline = {std::min(covered->begin, *alert_), *alert_};
-    incident.suspect = {*alert_, std::max(covered->end, *alert_)};
-    const std::string shown = format_time(*alert_);
-    if (incident.baseline.begin == incident.baseline.end)
-        CULPRIT_TRY_STATUS(note("inject_time.txt", fmt::format("expected data before the alert "
-                                                               "at {}, found none",
-                                                               shown)));
-    if (incident.suspect.begin == incident.suspect.end)
-        CULPRIT_TRY_STATUS(note("inject_time.txt", fmt::format("expected data after the alert at "
-                                                               "{}, found none",
-                                                               shown)));
+    incident.baseline = {covered ? std::min(covered->begin, *alert_) : *alert_, *alert_};
+    incident.suspect = {*alert_, covered ? std::max(covered->end, *alert_) : *alert_};
+    for (const bool before : {true, false}) {
+        const TimeRange& window = before ? incident.baseline : incident.suspect;
+        if (window.begin == window.end && options_.alert_required)
+            CULPRIT_TRY_STATUS(note(
+                "inject_time.txt", fmt::format("expected data {} the alert at {}, found none",
+                                               before ? "before" : "after", format_time(*alert_))));
+    }
     if (incident.symptom && !incident.metrics.find(*incident.symptom)) incident.symptom.reset();
     return {};
 }
@@ -212,8 +228,8 @@ Result<Case> FolderReader::read() {
     CULPRIT_TRY_STATUS(read_metrics());
     if (options_.logs) CULPRIT_TRY_STATUS(read_logs());
     if (options_.spans) CULPRIT_TRY_STATUS(read_spans());
-    CULPRIT_TRY_STATUS(read_topology_file());
-    CULPRIT_TRY_STATUS(finish());
+    CULPRIT_TRY_STATUS(read_topology_files());
+    CULPRIT_TRY_STATUS(set_windows());
     return std::move(case_);
 }
 

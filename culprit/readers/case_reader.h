@@ -14,11 +14,13 @@ struct CaseReadOptions {
     bool logs = true;     ///< read logs.csv and what derives from it
     bool spans = true;    ///< read traces.csv and what derives from it
     std::optional<TimePoint> alert;  ///< overrides, or replaces a missing, inject_time.txt
+    bool alert_required = true;      ///< false: without one the alert is the end of the data
     unsigned num_threads = 0;        ///< 0 = all
 };
 
 /// Reads one case folder in any layout that Culprit knows: the study's prepared layout, RCAEval's
-/// RE1/RE2/RE3, `case.json`; files plain, .gz or .zst; or one culprit columnar file. Series derived
+/// RE1/RE2/RE3 (metrics.json and flat folder names too), `case.json`; files plain, .gz or .zst; or
+/// one culprit columnar file. Series derived
 /// from logs and spans are computed when the case does not have them. Refuses with file, line and
 /// column; problems that cost single values or rows are counted in Case::problems.
 Result<Case> read_case(const std::string& path, const CaseReadOptions& options = {});

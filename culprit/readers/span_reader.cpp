@@ -15,7 +15,8 @@
 namespace culprit {
 namespace {
 
-constexpr double duration_us_max = 9e15;
+// With a start before 2115 the end fits into 64 bits of nanoseconds.
+constexpr double duration_us_max = 4e15;
 
 struct SpanFields {
     std::size_t count = 0;

@@ -31,7 +31,7 @@ std::optional<TimePoint> parse_civil(std::string_view text) {
     const int minute = two_digits(p + 14);
     const int second = two_digits(p + 17);
     if (!date.ok() || hour > 23 || minute > 59 || second > 59) return std::nullopt;
-    if (date.year() < year(1700) || date.year() > year(2261)) return std::nullopt;
+    if (date.year() < year(1970) || date.year() > year(2115)) return std::nullopt;
     std::int64_t fraction_ns = 0;
     if (text.size() > 20) {
         if (text[19] != '.' || !is_digits(text.substr(20))) return std::nullopt;
@@ -51,12 +51,13 @@ std::optional<TimePoint> parse_time_text(std::string_view text) {
     if (text.size() == 10 && is_digits(text)) {
         std::int64_t seconds = 0;
         for (const char c : text) seconds = seconds * 10 + (c - '0');
-        if (seconds < 9'200'000'000) return time_from_ns(seconds * 1'000'000'000);
-        return std::nullopt;
+        if (seconds >= unix_seconds_max) return std::nullopt;
+        return time_from_ns(seconds * 1'000'000'000);
     }
     if (const auto civil = parse_civil(text)) return civil;
     const auto parsed = parse_time(text);
-    if (!parsed) return std::nullopt;
+    if (!parsed || to_ns(*parsed) < 0 || to_ns(*parsed) / 1'000'000'000 >= unix_seconds_max)
+        return std::nullopt;
     return *parsed;
 }
 

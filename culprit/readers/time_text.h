@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -8,7 +9,9 @@
 namespace culprit {
 
 /// The same times as base's parse_time, but fast for the two spellings that tables have in every
-/// row: Unix time of up to 19 digits, and "YYYY-MM-DD HH:MM:SS[.fraction]".
+/// row: Unix seconds of 10 digits, and "YYYY-MM-DD HH:MM:SS[.fraction]". Only from 1970 to 2115:
+/// sums and differences of two such times do not overflow 64 bits of nanoseconds.
+inline constexpr std::int64_t unix_seconds_max = 4'600'000'000;
 std::optional<TimePoint> parse_time_text(std::string_view text);
 
 }  // namespace culprit

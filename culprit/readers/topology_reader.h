@@ -13,4 +13,9 @@ namespace culprit {
 /// is "calls". Nodes in the order of their appearance.
 Result<Topology> read_topology(std::string_view bytes, ProblemList& problems);
 
+/// Adds where pods run, from CSV with the columns "POD" and "NODE_NAME" (RCAEval's
+/// pod-node-1.csv): one "runs on" edge from each service, the pod's name without the two suffixes
+/// that Kubernetes appends, to each of its nodes.
+Status add_placements(std::string_view bytes, ProblemList& problems, Topology& topology);
+
 }  // namespace culprit
