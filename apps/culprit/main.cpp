@@ -32,6 +32,7 @@ int run(int argc, char** argv) {
     app.require_subcommand(0, 1);
 
     add_evaluate_command(app, shell);
+    add_inspect_command(app, shell);
     add_methods_command(app, shell);
     add_completion_command(app, shell);
 
