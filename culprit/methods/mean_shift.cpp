@@ -1,5 +1,4 @@
 #include <cmath>
-#include <limits>
 #include <memory>
 
 #include "culprit/methods/column_scores.h"
@@ -20,7 +19,9 @@ private:
         .name = "mean_shift",
         .summary =
             "Trivial baseline: |mean after - mean before| / (standard deviation before + 5 % of "
-            "|mean before|). It beats most published methods on several public sets.",
+            "|mean before|), over every column; a series that was zero before scores 0. It beats "
+            "most "
+            "published methods on several public sets.",
         .family = MethodFamily::baseline,
         .citation = "none; the 5 % keep a quiet metric from winning by its quietness",
         .reads = "metrics",
@@ -34,13 +35,12 @@ double shift(std::span<const double> before, std::span<const double> after) {
     const stats::Moments normal = stats::moments(before);
     const double change = std::abs(stats::mean(after) - normal.mean);
     const double scale = std::sqrt(normal.variance) + share_of_level * std::abs(normal.mean);
-    // Silent before: any change is infinitely many times nothing.
-    if (scale == 0.0) return change > 0.0 ? std::numeric_limits<double>::infinity() : 0.0;
-    return change / scale;
+    // Silent before: there is no scale to measure by, and the series has no say.
+    return scale == 0.0 ? 0.0 : change / scale;
 }
 
 Result<Diagnosis> MeanShift::diagnose(const Incident& incident, const RunContext& context) const {
-    CULPRIT_TRY(const StudyView view, StudyView::of(incident));
+    CULPRIT_TRY(const StudyView view, StudyView::of(incident, StudyView::Columns::all));
     CULPRIT_TRY_STATUS(check_both_sides(view, info_.name));
     CULPRIT_TRY(
         const std::vector<double> scores,

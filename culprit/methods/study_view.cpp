@@ -40,7 +40,8 @@ std::vector<double> repair(std::span<const double> whole, std::size_t first, std
 
 }  // namespace
 
-Result<StudyView> StudyView::of(const Incident& incident) {
+Result<StudyView> StudyView::of(const Incident& incident, Columns columns) {
+    const bool all = columns == Columns::all;
     const Frame& frame = incident.metrics;
     const std::size_t split = frame.first_row_at(incident.alert);
     const std::size_t first = split > rows_per_side_max ? split - rows_per_side_max : 0;
@@ -54,11 +55,11 @@ Result<StudyView> StudyView::of(const Incident& incident) {
     view.times_ = frame.times().subspan(first, view.num_rows_);
     for (std::size_t c = 0; c < frame.num_columns(); ++c) {
         const Column& column = frame.column(c);
-        if (ends_with(column.name, "_latency-50")) continue;
+        if (!all && ends_with(column.name, "_latency-50")) continue;
         ++view.num_node_;
-        if (is_dropped(column.name)) continue;
+        if (!all && is_dropped(column.name)) continue;
         view.source_.push_back(c);
-        view.names_.push_back(study_name(column.name));
+        view.names_.push_back(all ? column.name : study_name(column.name));
         view.services_.push_back(column.service.empty() ? service_of_name(column.name)
                                                         : column.service);
         const auto window = frame.values(c).subspan(first, view.num_rows_);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,8 +21,11 @@ namespace culprit {
 /// incident must outlive the view.
 class StudyView {
 public:
+    /// Which columns: the study's selection, or every one under its own name.
+    enum class Columns : std::uint8_t { study, all };
+
     /// Refuses (too_few_samples) a frame without rows or without a usable column.
-    static Result<StudyView> of(const Incident& incident);
+    static Result<StudyView> of(const Incident& incident, Columns columns = Columns::study);
     StudyView(StudyView&&) = default;  // not copyable: columns_ points into repaired_
     StudyView& operator=(StudyView&&) = default;
 

@@ -40,6 +40,13 @@ TEST(StudyView, DropsAndRenamesAsTheHarnessDoes) {
     EXPECT_EQ(view.source_column(1), 5U);
 }
 
+TEST(StudyView, GivesEveryColumnUnderItsOwnNameOnRequest) {
+    Incident incident = incident_of(4, {"a_latency-50", "a_latency-90", "a_pod_x"});
+    incident.alert = time_from_seconds(3);
+    const StudyView view = StudyView::of(incident, StudyView::Columns::all).value();
+    EXPECT_THAT(view.names(), ElementsAre("a_latency-50", "a_latency-90", "a_pod_x"));
+}
+
 TEST(StudyView, FillsForwardThenWithZero) {
     Incident incident = incident_of(1, {"a_x"});
     Matrix values(5, 1);
