@@ -8,10 +8,14 @@ namespace culprit {
 
 std::unique_ptr<Method> make_baro();
 std::unique_ptr<Method> make_dummy();
+std::unique_ptr<Method> make_e_diagnosis();
 std::unique_ptr<Method> make_latest_change();
 std::unique_ptr<Method> make_mean_shift();
 std::unique_ptr<Method> make_microrank();
+std::unique_ptr<Method> make_microrca();
+std::unique_ptr<Method> make_microscope();
 std::unique_ptr<Method> make_mmbaro();
+std::unique_ptr<Method> make_monitorrank();
 std::unique_ptr<Method> make_nsigma();
 std::unique_ptr<Method> make_pc_pagerank();
 std::unique_ptr<Method> make_pdiagnose();
@@ -22,8 +26,12 @@ namespace {
 constexpr CatalogEntry entries[] = {
     {"dummy", make_dummy},
     {"pc_pagerank", make_pc_pagerank},
+    {"e_diagnosis", make_e_diagnosis},
     {"baro", make_baro},
     {"nsigma", make_nsigma},
+    {"microrca", make_microrca},
+    {"microscope", make_microscope},
+    {"monitorrank", make_monitorrank},
     {"microrank", make_microrank},
     {"tracerca", make_tracerca},
     {"mmbaro", make_mmbaro},

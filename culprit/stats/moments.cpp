@@ -56,6 +56,16 @@ double sample_standard_deviation(std::span<const double> values) {
     return std::sqrt(sum_of_squares(values, mean(values)) / static_cast<double>(values.size() - 1));
 }
 
+double inner_product(std::span<const double> x, std::span<const double> y) {
+    const std::size_t count = std::min(x.size(), y.size());
+    Lanes partial{};
+    const std::size_t whole = count / lanes * lanes;
+    for (std::size_t i = 0; i < whole; i += lanes)
+        for (std::size_t k = 0; k < lanes; ++k) partial[k] += x[i + k] * y[i + k];
+    for (std::size_t i = whole; i < count; ++i) partial[i - whole] += x[i] * y[i];
+    return total(partial);
+}
+
 bool spreads(const Moments& moments, std::size_t num_values) {
     constexpr double eps = std::numeric_limits<double>::epsilon();
     const auto n = static_cast<double>(num_values);

@@ -24,6 +24,9 @@ Moments moments(std::span<const double> values);
 /// The same sum, alone.
 double mean(std::span<const double> values);
 
+/// sum x_i y_i over the shorter of the two.
+double inner_product(std::span<const double> x, std::span<const double> y);
+
 /// sqrt(sum (x - mean)^2 / (N - 1)); 0 with fewer than two values.
 double sample_standard_deviation(std::span<const double> values);
 

@@ -1,0 +1,170 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include "culprit/base/random.h"
+#include "culprit/methods/column_scores.h"
+#include "culprit/methods/study_view.h"
+#include "culprit/rca/method.h"
+#include "culprit/stats/correlation.h"
+#include "culprit/stats/energy_distance.h"
+#include "culprit/stats/moments.h"
+#include "culprit/stats/quantile.h"
+
+namespace culprit {
+namespace {
+
+class EDiagnosis : public Method {
+public:
+    const MethodInfo& info() const override { return info_; }
+    Result<Diagnosis> diagnose(const Incident& incident, const RunContext& context) const override;
+
+private:
+    MethodInfo info_ = {
+        .name = "e_diagnosis",
+        .summary =
+            "Tests for each metric whether the time before and after the alert come from one "
+            "distribution, by epsilon statistics.",
+        .family = MethodFamily::metric,
+        .in_study = true,
+        .citation =
+            "Shan, Chen, Liu, Zhang, Xiao, He, Li, Ding, epsilon-Diagnosis: Unsupervised and "
+            "Real-time Diagnosis of Small-window Long-tail Latency in Large-scale Microservice "
+            "Platforms, WWW 2019",
+        .reads = "metrics",
+        .ranks = "metric columns",
+        .cost = "O(p B^2 N) time (reference), O(p B N log N) (published), B = 200 resamples",
+        .divergences =
+            {{.reference = "squared correlation of the k-th row before with the k-th row after: it "
+                           "flags metrics whose two stretches look alike, and mixes ddof 0 and 1",
+              .published =
+                  "energy distance of the two samples (Szekely and Rizzo), which grows with "
+                  "any difference in distribution"},
+             {.reference = "thresholds from all pairs of 200 unseeded resamples of the time before",
+              .published = "a seeded permutation test with 199 permutations"},
+             {.reference = "at most three metrics are returned",
+              .published = "all, significant ones first"}},
+        .uses_randomness = true};
+};
+
+constexpr std::size_t resamples = 200;
+constexpr double significance = 0.01;
+
+double squared_correlation(std::span<const double> x, std::span<const double> y) {
+    const double r = stats::correlation(x, y);
+    return std::isnan(r) ? 0.0 : r * r;
+}
+
+// The 0.99 quantile of the squared correlations between all pairs of resamples.
+double bootstrap_threshold(std::span<const double> values, Random& random) {
+    std::vector<std::vector<double>> drawn(resamples, std::vector<double>(values.size()));
+    for (auto& sample : drawn) {
+        for (double& v : sample) v = values[random.below(values.size())];
+        // Centred and scaled once: a pair's correlation is then one inner product.
+        const double mean = stats::mean(sample);
+        double squares = 0.0;
+        for (double& v : sample) {
+            v -= mean;
+            squares += v * v;
+        }
+        const double length = std::sqrt(squares);
+        for (double& v : sample) v = length > 0.0 ? v / length : 0.0;
+    }
+    std::vector<double> pairs;
+    pairs.reserve(resamples * (resamples - 1) / 2);
+    for (std::size_t i = 0; i < resamples; ++i)
+        for (std::size_t k = i + 1; k < resamples; ++k) {
+            const double r = stats::inner_product(drawn[i], drawn[k]);
+            pairs.push_back(r * r);
+        }
+    std::vector<double> scratch;
+    return stats::quantile(pairs, 1.0 - significance, scratch);
+}
+
+Result<Diagnosis> run_reference(const StudyView& view, const RunContext& context) {
+    const std::size_t n = std::min(view.num_normal(), view.num_rows() - view.num_normal());
+    Diagnosis diagnosis;
+    if (n < 3) {
+        diagnosis.status = DiagnosisStatus::degenerate;
+        diagnosis.reason = fmt::format("e_diagnosis needs 3 rows on both sides, got {}", n);
+        return diagnosis;
+    }
+    CULPRIT_TRY(
+        std::vector<double> scores,
+        series_scores(view.num_columns(), context, [&](std::size_t c, std::vector<double>&) {
+            constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+            if (!is_scored(view, c, Variant::reference)) return nan;
+            const auto before = view.normal(c).last(n);
+            const auto after = view.anomalous(c).first(n);
+            const double squared = squared_correlation(before, after);
+            if (!varies(before) || !varies(after)) return nan;
+            const auto rows = static_cast<double>(n);
+            const double statistic = squared * rows / (rows - 1.0) * rows / (rows - 1.0);
+            Random random(derive_seed(context.seed, view.names()[c]));
+            return statistic > bootstrap_threshold(before, random) ? statistic : nan;
+        }));
+    const Ranking all = Ranking::from(column_suspects(view, scores));
+    const auto suspects = all.suspects();
+    constexpr std::size_t ranked_max = 3;
+    diagnosis.ranking = Ranking::from(
+        {suspects.begin(),
+         suspects.begin() + static_cast<std::ptrdiff_t>(std::min(ranked_max, suspects.size()))});
+    return diagnosis;
+}
+
+// The share of permutations whose statistic reaches the observed one, the observed one included.
+double permutation_p_value(std::span<const double> before, std::span<const double> after,
+                           double observed, Random& random) {
+    std::vector<double> pooled(before.begin(), before.end());
+    pooled.insert(pooled.end(), after.begin(), after.end());
+    std::size_t reached = 1;
+    for (std::size_t i = 1; i < resamples; ++i) {
+        random.shuffle(pooled);
+        const std::span<const double> all(pooled);
+        const double e =
+            stats::energy_inhomogeneity(all.first(before.size()), all.subspan(before.size()));
+        if (e >= observed) ++reached;
+    }
+    return static_cast<double>(reached) / static_cast<double>(resamples);
+}
+
+Result<Diagnosis> run_published(const StudyView& view, const RunContext& context) {
+    std::vector<char> is_significant(view.num_columns());
+    CULPRIT_TRY(
+        const std::vector<double> scores,
+        series_scores(view.num_columns(), context, [&](std::size_t c, std::vector<double>&) {
+            if (!is_scored(view, c, Variant::published))
+                return std::numeric_limits<double>::quiet_NaN();
+            const auto before = view.normal(c);
+            const auto after = view.anomalous(c);
+            const double e = stats::energy_inhomogeneity(before, after);
+            // Seeded by the name, so that the answer does not depend on the column's place.
+            Random random(derive_seed(context.seed, view.names()[c]));
+            is_significant[c] = permutation_p_value(before, after, e, random) <= significance;
+            // The statistic lies in [0, 1]: significant metrics come before all others.
+            return e + (is_significant[c] != 0 ? 1.0 : 0.0);
+        }));
+    Diagnosis diagnosis;
+    diagnosis.notes.push_back(
+        fmt::format("{} metrics differ at the {} level; 1 is added to their statistic",
+                    std::count(is_significant.begin(), is_significant.end(), 1), significance));
+    diagnosis.ranking = Ranking::from(column_suspects(view, scores));
+    return diagnosis;
+}
+
+Result<Diagnosis> EDiagnosis::diagnose(const Incident& incident, const RunContext& context) const {
+    CULPRIT_TRY(const StudyView view, StudyView::of(incident));
+    CULPRIT_TRY_STATUS(check_both_sides(view, info_.name));
+    return context.variant == Variant::reference ? run_reference(view, context)
+                                                 : run_published(view, context);
+}
+
+}  // namespace
+
+std::unique_ptr<Method> make_e_diagnosis() { return std::make_unique<EDiagnosis>(); }
+
+}  // namespace culprit
