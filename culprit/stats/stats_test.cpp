@@ -7,11 +7,14 @@
 #include <vector>
 
 #include "culprit/base/random.h"
+#include "culprit/stats/birch.h"
 #include "culprit/stats/correlation.h"
 #include "culprit/stats/deviation.h"
+#include "culprit/stats/energy_distance.h"
 #include "culprit/stats/kernel_density.h"
 #include "culprit/stats/moments.h"
 #include "culprit/stats/quantile.h"
+#include "culprit/stats/rolling_mean.h"
 
 namespace culprit::stats {
 namespace {
@@ -116,6 +119,53 @@ TEST(DensityRange, CoversANormalSampleAndAPoint) {
     const std::vector<double> pair = {-1.0, 1.0};  // symmetric about 0
     const DensityRange both = density_range(pair, 0.1, scratch);
     EXPECT_NEAR(both.low, -both.high, 1e-9);
+}
+
+TEST(Birch, MergesUntilTheDeviationPassesTheThreshold) {
+    // A value joins n equal ones while sqrt(n) / (n + 1) |difference| <= threshold.
+    const std::vector<double> near = {0, 0, 0, 0.22};  // sqrt(3)/4 * 0.22 = 0.095
+    EXPECT_EQ(birch(near, 0.1).num_used(), 1U);
+    const std::vector<double> far = {0, 0, 0, 0.24};  // 0.104
+    const BirchClusters clusters = birch(far, 0.1);
+    EXPECT_EQ(clusters.num_used(), 2U);
+    EXPECT_EQ(clusters.labels, (std::vector<std::uint32_t>{0, 0, 0, 1}));
+    EXPECT_EQ(birch({}, 0.1).num_used(), 0U);
+}
+
+TEST(RollingMean, SkipsGapsAndStartsShort) {
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    const std::vector<double> x = {nan, 2, 4, nan, 6};
+    const auto means = rolling_mean(x, 2);
+    EXPECT_TRUE(std::isnan(means[0]));
+    EXPECT_EQ(means[1], 2.0);
+    EXPECT_EQ(means[2], 3.0);
+    EXPECT_EQ(means[3], 4.0);
+    EXPECT_EQ(means[4], 6.0);
+    EXPECT_EQ(unit_length({3, 4}), (std::vector<double>{0.6, 0.8}));
+    EXPECT_EQ(unit_length({0, 0}), (std::vector<double>{0, 0}));
+}
+
+// The definition, with all pairs, against the sorted form.
+TEST(EnergyInhomogeneity, AgreesWithItsDefinition) {
+    const auto mean_distance = [](const std::vector<double>& a, const std::vector<double>& b) {
+        double sum = 0.0;
+        for (const double u : a)
+            for (const double v : b) sum += std::abs(u - v);
+        return sum / static_cast<double>(a.size() * b.size());
+    };
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+        std::vector<double> x = noise(5 + seed, seed);
+        std::vector<double> y = noise(9, seed + 100);
+        for (double& v : y) v = std::round(v + 0.5);
+        const double xy = mean_distance(x, y);
+        const double expected = (2 * xy - mean_distance(x, x) - mean_distance(y, y)) / (2 * xy);
+        EXPECT_NEAR(energy_inhomogeneity(x, y), expected, 1e-12);
+        EXPECT_NEAR(energy_inhomogeneity(x, x), 0.0, 1e-15);
+    }
+    const std::vector<double> zero = {0, 0};
+    const std::vector<double> one = {1};
+    EXPECT_DOUBLE_EQ(energy_inhomogeneity(zero, one), 1.0);
+    EXPECT_EQ(energy_inhomogeneity(zero, {}), 0.0);
 }
 
 TEST(Correlation, KnowsLinesAndConstants) {
