@@ -1,6 +1,7 @@
 #include "culprit/base/parallel.h"
 
 #include <tbb/blocked_range.h>
+#include <tbb/info.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
@@ -16,8 +17,10 @@ void parallel_for(std::size_t count, unsigned num_threads,
         body(0, count);
         return;
     }
+    // More threads than cores would only wait, and TBB warns about them on stderr.
+    const int cores = tbb::info::default_concurrency();
     const int concurrency =
-        num_threads == 0 ? tbb::task_arena::automatic : static_cast<int>(num_threads);
+        num_threads == 0 ? cores : std::min(static_cast<int>(num_threads), cores);
     tbb::task_arena arena(concurrency);
     arena.execute([&] {
         tbb::parallel_for(

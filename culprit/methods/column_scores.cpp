@@ -18,10 +18,8 @@ double finite_score(double score) {
 
 Result<std::vector<double>> series_scores(
     std::size_t count, const RunContext& context,
-    const std::function<double(std::size_t, std::vector<double>&)>& score) {
+    const std::function<double(std::size_t, std::vector<double>&)>& score, std::size_t grain) {
     std::vector<double> scores(count);
-    // A piece of 32 series is work enough for a task and little enough to notice a stop.
-    constexpr std::size_t grain = 32;
     parallel_for(
         count, context.num_threads,
         [&](std::size_t begin, std::size_t end) {

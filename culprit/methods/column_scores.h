@@ -14,10 +14,12 @@ namespace culprit {
 double finite_score(double score);
 
 /// `score(c, scratch)` of every series c in [0, count), on the context's threads; `scratch` belongs
-/// to the calling thread. Refuses (deadline_exceeded, cancelled) when a stop is requested.
+/// to the calling thread. A stop is looked for every `grain` series, which is also the least that a
+/// thread takes: 1 where a series costs milliseconds. Refuses: deadline_exceeded, cancelled.
 Result<std::vector<double>> series_scores(
     std::size_t count, const RunContext& context,
-    const std::function<double(std::size_t c, std::vector<double>& scratch)>& score);
+    const std::function<double(std::size_t c, std::vector<double>& scratch)>& score,
+    std::size_t grain = 32);
 
 /// Which columns of the study's table a metric method scores. The reference implementation drops
 /// what is constant on either side of the alert; a published method only what never moves.

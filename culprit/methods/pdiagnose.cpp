@@ -99,7 +99,7 @@ Result<Diagnosis> run_reference(const Incident& incident, const StudyView& view)
     Votes votes;
     for (std::size_t c = 0; c < view.num_columns(); ++c) {
         const std::string& name = view.names()[c];
-        if (name.find("time") != std::string::npos) continue;
+        if (name.find("time") != std::string::npos || name.front() == '_') continue;
         votes.of(std::string_view(name).substr(0, name.find('_'))) +=
             rows_above_three_sigma(view, c);
     }
@@ -209,7 +209,7 @@ Result<Diagnosis> run_published(const Incident& incident, const StudyView& view,
                     }));
     Votes votes;
     for (std::size_t c = 0; c < view.num_columns(); ++c)
-        votes.of(view.service(c)) += metric_votes[c];
+        if (!view.service(c).empty()) votes.of(view.service(c)) += metric_votes[c];
     Diagnosis diagnosis;
     if (incident.logs)
         add_log_votes(incident, votes);

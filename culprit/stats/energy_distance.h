@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <span>
+
+#include "culprit/base/random.h"
 
 namespace culprit::stats {
 
@@ -14,5 +17,16 @@ namespace culprit::stats {
 /// Refuses:  nothing; 0 for an empty sample or when all values are equal.
 /// Source:   G. J. Szekely, M. L. Rizzo, Energy statistics, J. Stat. Plan. Inference 143, 2013.
 double energy_inhomogeneity(std::span<const double> x, std::span<const double> y);
+
+/// The same with the share of `num_permutations` random divisions of all values into two samples of
+/// these sizes whose H is at least as large, the observed division counted too.
+///
+/// Cost: O((N + M) (log(N + M) + num_permutations)): the values are sorted once.
+struct EnergyFinding {
+    double inhomogeneity = 0.0;
+    double p_value = 1.0;
+};
+EnergyFinding energy_permutation(std::span<const double> x, std::span<const double> y,
+                                 std::size_t num_permutations, Random& random);
 
 }  // namespace culprit::stats

@@ -168,6 +168,21 @@ TEST(EnergyInhomogeneity, AgreesWithItsDefinition) {
     EXPECT_EQ(energy_inhomogeneity(zero, {}), 0.0);
 }
 
+TEST(EnergyPermutation, TellsAShiftFromNone) {
+    Random random(5);
+    const std::vector<double> x = noise(40, 1);
+    std::vector<double> y = noise(40, 2);
+    const EnergyFinding none = energy_permutation(x, y, 199, random);
+    EXPECT_GT(none.p_value, 0.05);
+    EXPECT_EQ(none.inhomogeneity, energy_inhomogeneity(x, y));
+    for (double& v : y) v += 2.0;
+    EXPECT_EQ(energy_permutation(x, y, 199, random).p_value, 1.0 / 200.0);
+    // Four values, two and two: 6 divisions, of which 2 are as extreme as {0, 1} | {8, 9}.
+    const std::vector<double> low = {0, 1};
+    const std::vector<double> high = {8, 9};
+    EXPECT_NEAR(energy_permutation(low, high, 3000, random).p_value, 1.0 / 3.0, 0.05);
+}
+
 TEST(Correlation, KnowsLinesAndConstants) {
     const std::vector<double> x = {1, 2, 3, 4};
     const std::vector<double> up = {3, 5, 7, 9};
