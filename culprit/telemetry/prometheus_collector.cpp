@@ -4,46 +4,15 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <chrono>
 #include <cmath>
-#include <limits>
 #include <thread>
 
 #include "culprit/telemetry/metric_plan.h"
+#include "culprit/telemetry/series_columns.h"
 
 namespace culprit {
 namespace {
-
-constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
-
-using Buckets = std::vector<std::pair<double, std::vector<double>>>;
-
-// One histogram on the grid while its parts arrive.
-struct HistogramParts {
-    Labels labels;
-    Buckets buckets;  // upper bound -> cumulative rate per grid point
-    std::vector<double> sum_rate;
-    std::vector<double> count_rate;
-};
-
-double parse_bound(const std::string& text) {
-    if (text == "+Inf" || text == "Inf" || text == "inf")
-        return std::numeric_limits<double>::infinity();
-    double bound = nan_value;
-    std::from_chars(text.data(), text.data() + text.size(), bound);
-    return bound;
-}
-
-// The columns of one request until it is complete; dropped when the request starts again.
-struct PendingColumns {
-    std::vector<std::pair<LiveColumn, std::vector<double>>> columns;
-    std::map<Labels, HistogramParts> histograms;
-    std::uint64_t num_series = 0;
-    std::uint64_t num_samples = 0;
-
-    void clear() { *this = {}; }
-};
 
 class MetricsCollection {
 public:
@@ -54,15 +23,14 @@ public:
           request_(request),
           catalogue_(catalogue),
           builder_(builder),
-          facts_(facts),
           stop_(stop),
-          changes_(to_ns(request.range.begin) / 1'000'000 + 2 * builder.grid().step_ms) {}
+          columns_(catalogue, builder, facts, request.range) {}
 
     SourceReport run() {
         const auto begin = std::chrono::steady_clock::now();
         report_.kind = "prometheus";
         collect();
-        changes_.finish(facts_);
+        columns_.finish();
         std::ranges::sort(report_.missing);
         report_.seconds =
             std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -146,13 +114,15 @@ private:
         const auto take = [&](Series series) -> Status {
             ++pending.num_series;
             pending.num_samples += series.size();
-            if (plan.type == SignalType::histogram) return take_histogram(series, part, pending);
-            return take_series(plan, series, pending);
+            return columns_.take(plan, series, part, pending);
         };
         const std::uint64_t num_series_before = pending.num_series;
         const std::uint64_t num_samples_before = pending.num_samples;
         const auto restart = [&] {
-            if (part == "bucket") return pending.clear();
+            if (part == "bucket") {
+                pending = {};
+                return;
+            }
             pending.num_series = num_series_before;
             pending.num_samples = num_samples_before;
             for (auto& [labels, parts] : pending.histograms)
@@ -168,50 +138,8 @@ private:
                                    range, grid.step_ms, take, restart, stop_);
     }
 
-    Status take_series(const MetricPlan& plan, const Series& series, PendingColumns& pending) {
-        LiveColumn column = describe_live_column(plan, catalogue_, series.labels);
-        add_placement(column, facts_);
-        if (plan.type == SignalType::info) {
-            changes_.take_info(column, series);
-            return {};
-        }
-        ChangeDetector::take_value(column, series, facts_);
-        std::vector<double> values(builder_.grid().num_points);
-        if (plan.type == SignalType::counter)
-            align_rate(series, builder_.grid(), gap_max_ms(series), values);
-        else
-            align_gauge(series, builder_.grid(), values);
-        pending.columns.emplace_back(std::move(column), std::move(values));
-        return {};
-    }
-
-    Status take_histogram(const Series& series, std::string_view part, PendingColumns& pending) {
-        Labels labels = series.labels;
-        const auto bound = labels.find("le");
-        const std::string bound_text = bound == labels.end() ? "" : bound->second;
-        labels.erase("le");
-        HistogramParts& parts = pending.histograms[labels];
-        parts.labels = labels;
-        std::vector<double> rate(builder_.grid().num_points);
-        align_rate(series, builder_.grid(), gap_max_ms(series), rate);
-        if (part == "sum")
-            parts.sum_rate = std::move(rate);
-        else if (part == "count")
-            parts.count_rate = std::move(rate);
-        else if (const double upper = parse_bound(bound_text); !std::isnan(upper))
-            parts.buckets.emplace_back(upper, std::move(rate));
-        else
-            return fail(ErrorCode::malformed_data,
-                        fmt::format("{}: expected a number in label le, found \"{}\"", series.name,
-                                    bound_text));
-        return {};
-    }
-
     Status commit(const MetricPlan& plan, PendingColumns& pending) {
-        for (auto& [labels, parts] : pending.histograms)
-            CULPRIT_TRY_STATUS(commit_histogram(plan, parts));
-        for (auto& [column, values] : pending.columns)
-            CULPRIT_TRY_STATUS(builder_.add(std::move(column), values));
+        CULPRIT_TRY_STATUS(columns_.commit(plan, pending));
         const std::scoped_lock lock(mutex_);
         report_.num_items += pending.num_series;
         report_.num_samples += pending.num_samples;
@@ -220,43 +148,12 @@ private:
         return {};
     }
 
-    Status commit_histogram(const MetricPlan& plan, HistogramParts& parts) {
-        const std::size_t num_points = builder_.grid().num_points;
-        std::ranges::sort(parts.buckets,
-                          [](const auto& a, const auto& b) { return a.first < b.first; });
-        std::vector<double> values(num_points);
-        std::vector<std::pair<double, double>> at_point(parts.buckets.size());
-        const auto add = [&](std::string_view part) {
-            LiveColumn column = describe_live_column(plan, catalogue_, parts.labels, part);
-            add_placement(column, facts_);
-            return builder_.add(std::move(column), values);
-        };
-        for (const auto& [part, quantile] :
-             {std::pair<std::string_view, double>{"p50", 0.5}, {"p95", 0.95}}) {
-            for (std::size_t i = 0; i < num_points; ++i) {
-                for (std::size_t b = 0; b < parts.buckets.size(); ++b)
-                    at_point[b] = {parts.buckets[b].first, parts.buckets[b].second[i]};
-                values[i] = histogram_quantile(quantile, at_point);
-            }
-            CULPRIT_TRY_STATUS(add(part));
-        }
-        if (parts.count_rate.empty()) return {};
-        values = parts.count_rate;
-        CULPRIT_TRY_STATUS(add("rate"));
-        if (parts.sum_rate.empty()) return {};
-        for (std::size_t i = 0; i < num_points; ++i)
-            values[i] =
-                parts.count_rate[i] > 0 ? parts.sum_rate[i] / parts.count_rate[i] : nan_value;
-        return add("mean");
-    }
-
     const PrometheusReader& reader_;
     const MetricsRequest& request_;
     const Catalogue& catalogue_;
     FrameBuilder& builder_;
-    IncidentFacts& facts_;
     const Stop& stop_;
-    ChangeDetector changes_;
+    SeriesColumns columns_;
     std::vector<MetricPlan> plans_;
     std::atomic<std::size_t> next_{0};
     std::atomic<std::uint64_t> num_series_{0};

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "culprit/telemetry/json_elements.h"
+#include "culprit/telemetry/json_fields.h"
 
 namespace culprit {
 namespace {
@@ -27,10 +28,11 @@ Result<json> parse_envelope(std::string_view text) {
     if (parsed.is_discarded() || !parsed.is_object())
         return fail(ErrorCode::malformed_data,
                     fmt::format("expected a JSON object, found \"{}\"", text.substr(0, 80)));
-    if (parsed.value("status", "") != "success")
-        return fail(ErrorCode::invalid_input,
-                    fmt::format("the server answers {}: {}", parsed.value("errorType", "error"),
-                                parsed.value("error", "no message")));
+    if (text_field(parsed, "status") != "success")
+        return fail(
+            ErrorCode::invalid_input,
+            fmt::format("the server answers {}: {}", text_field(parsed, "errorType", "error"),
+                        text_field(parsed, "error", "no message")));
     return parsed;
 }
 
@@ -184,10 +186,10 @@ Result<Series> parse_matrix_element(std::string_view text) {
 Result<std::string> PrometheusReader::buildinfo(const Stop& stop) const {
     CULPRIT_TRY(const auto body, client_.get("/api/v1/status/buildinfo", {}, stop));
     CULPRIT_TRY(const auto parsed, parse_envelope(body));
-    const json data = parsed.value("data", json::object());
+    const json data = object_field(parsed, "data");
     if (!data.is_object()) return fail(ErrorCode::malformed_data, "buildinfo has no data");
-    return fmt::format("{} {}", data.value("application", "prometheus"),
-                       data.value("version", "of unknown version"));
+    return fmt::format("{} {}", text_field(data, "application", "prometheus"),
+                       text_field(data, "version", "of unknown version"));
 }
 
 Result<std::map<std::string, MetricMetadata>> PrometheusReader::metadata(const Stop& stop) const {
@@ -198,8 +200,8 @@ Result<std::map<std::string, MetricMetadata>> PrometheusReader::metadata(const S
     if (data == parsed.end() || !data->is_object()) return all;
     for (const auto& [name, entries] : data->items()) {
         if (!entries.is_array() || entries.empty() || !entries[0].is_object()) continue;
-        all[name] = {entries[0].value("type", ""), entries[0].value("help", ""),
-                     entries[0].value("unit", "")};
+        all[name] = {text_field(entries[0], "type"), text_field(entries[0], "help"),
+                     text_field(entries[0], "unit")};
     }
     return all;
 }
@@ -208,20 +210,20 @@ Result<std::vector<PrometheusTarget>> PrometheusReader::targets(const Stop& stop
     CULPRIT_TRY(const auto body, client_.get("/api/v1/targets", {{"state", "active"}}, stop));
     CULPRIT_TRY(const auto parsed, parse_envelope(body));
     std::vector<PrometheusTarget> all;
-    const json data = parsed.value("data", json::object());
+    const json data = object_field(parsed, "data");
     if (!data.is_object() || !data.contains("activeTargets")) return all;
     for (const json& entry : data["activeTargets"]) {
         if (!entry.is_object()) continue;
         PrometheusTarget target;
-        const json labels = entry.value("labels", json::object());
+        const json labels = object_field(entry, "labels");
         if (labels.is_object()) {
-            target.job = labels.value("job", "");
-            target.instance = labels.value("instance", "");
+            target.job = text_field(labels, "job");
+            target.instance = text_field(labels, "instance");
         }
-        target.scrape_url = entry.value("scrapeUrl", "");
-        target.health = entry.value("health", "unknown");
-        target.last_error = entry.value("lastError", "");
-        target.scrape_interval_seconds = parse_go_duration(entry.value("scrapeInterval", ""));
+        target.scrape_url = text_field(entry, "scrapeUrl");
+        target.health = text_field(entry, "health", "unknown");
+        target.last_error = text_field(entry, "lastError");
+        target.scrape_interval_seconds = parse_go_duration(text_field(entry, "scrapeInterval"));
         all.push_back(std::move(target));
     }
     return all;
@@ -306,8 +308,8 @@ Status PrometheusReader::matrix(std::string_view path, const HttpParameters& par
     CULPRIT_TRY_STATUS(client_.stream(path, parameters, elements, stop));
     CULPRIT_TRY_STATUS(elements.finish());
     CULPRIT_TRY(const auto envelope, parse_envelope(elements.envelope()));
-    const json data = envelope.value("data", json::object());
-    if (!data.is_object() || data.value("resultType", "") != "matrix")
+    const json data = object_field(envelope, "data");
+    if (!data.is_object() || text_field(data, "resultType") != "matrix")
         return fail(ErrorCode::malformed_data, "expected a matrix");
     return {};
 }

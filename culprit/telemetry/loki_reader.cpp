@@ -1,0 +1,170 @@
+#include "culprit/telemetry/loki_reader.h"
+
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <map>
+
+#include "culprit/telemetry/json_elements.h"
+
+namespace culprit {
+namespace {
+
+struct Line {
+    std::int64_t time_ns = 0;
+    std::string stream;
+    std::string source;
+    std::string text;
+};
+
+std::string source_of(const Labels& labels, const std::string& wanted) {
+    const auto found = labels.find(wanted);
+    return found != labels.end() ? found->second : source_of_resource(labels);
+}
+
+Status parse_stream(std::string_view json, const std::string& source_label,
+                    std::vector<Line>& lines) {
+    thread_local simdjson::dom::parser parser;
+    simdjson::dom::element root;
+    if (parser.parse(json.data(), json.size()).get(root) != simdjson::SUCCESS)
+        return fail(ErrorCode::malformed_data, "a log stream is no JSON");
+    simdjson::dom::object labels_object;
+    simdjson::dom::array values;
+    if (root["stream"].get(labels_object) != simdjson::SUCCESS ||
+        root["values"].get(values) != simdjson::SUCCESS)
+        return fail(ErrorCode::malformed_data,
+                    "expected a log stream with \"stream\" and \"values\"");
+    Labels labels;
+    std::string key;
+    for (const auto& [label, value] : labels_object) {
+        std::string_view text;
+        if (value.get(text) != simdjson::SUCCESS) continue;
+        labels.emplace(label, text);
+        key += fmt::format("{}={}\x1f", label, text);
+    }
+    const std::string source = source_of(labels, source_label);
+    for (const simdjson::dom::element entry : values) {
+        std::string_view time;
+        std::string_view text;
+        simdjson::dom::array pair;
+        if (entry.get(pair) != simdjson::SUCCESS || pair.size() < 2 ||
+            pair.at(0).get(time) != simdjson::SUCCESS || pair.at(1).get(text) != simdjson::SUCCESS)
+            return fail(ErrorCode::malformed_data, "expected a log line [\"ns\", \"text\"]");
+        Line line{.stream = key, .source = source, .text = std::string(text)};
+        const auto [end, error] =
+            std::from_chars(time.data(), time.data() + time.size(), line.time_ns);
+        if (error != std::errc{} || end != time.data() + time.size())
+            return fail(ErrorCode::malformed_data,
+                        fmt::format("expected nanoseconds, found \"{}\"", time.substr(0, 40)));
+        lines.push_back(std::move(line));
+    }
+    return {};
+}
+
+class LokiPager {
+public:
+    LokiPager(const HttpClient& client, const LokiRequest& request, LogTable& logs,
+              SourceReport& report, const Stop& stop)
+        : client_(client), request_(request), logs_(logs), report_(report), stop_(stop) {}
+
+    Status run() {
+        const std::int64_t end_ns = to_ns(request_.range.end);
+        std::int64_t from_ns = to_ns(request_.range.begin);
+        std::uint64_t limit = request_.page_lines;
+        while (from_ns < end_ns) {
+            CULPRIT_TRY(const auto lines, page(from_ns, end_ns, limit));
+            const bool is_full = lines.size() >= limit;
+            const std::int64_t last_ns = lines.empty() ? from_ns : lines.back().time_ns;
+            const bool is_stuck = is_full && last_ns == from_ns;
+            if (is_stuck && limit < request_.page_lines_max) {
+                limit = std::min(limit * 2, request_.page_lines_max);
+                continue;
+            }
+            keep(lines, last_ns);
+            if (!is_full) return {};
+            if (is_stuck)
+                report_.add_missing(
+                    fmt::format("{}: more lines in one nanosecond than the limit of {} per query",
+                                format_rfc3339(time_from_ns(last_ns)), limit));
+            if (report_.num_items >= request_.lines_max) {
+                report_.add_missing(fmt::format("lines after {}: the limit of {} lines is reached",
+                                                format_rfc3339(time_from_ns(last_ns)),
+                                                request_.lines_max));
+                return {};
+            }
+            from_ns = is_stuck ? last_ns + 1 : last_ns;
+            limit = request_.page_lines;
+        }
+        return {};
+    }
+
+private:
+    Result<std::vector<Line>> page(std::int64_t from_ns, std::int64_t end_ns, std::uint64_t limit) {
+        std::vector<Line> lines;
+        JsonElements elements(
+            "result",
+            [&](std::string_view element) {
+                return parse_stream(element, request_.source_label, lines);
+            },
+            [&lines] { lines.clear(); });
+        const HttpParameters parameters = {{"query", request_.query},
+                                           {"start", std::to_string(from_ns)},
+                                           {"end", std::to_string(end_ns)},
+                                           {"limit", std::to_string(limit)},
+                                           {"direction", "forward"}};
+        CULPRIT_TRY_STATUS(client_.stream("/loki/api/v1/query_range", parameters, elements, stop_));
+        CULPRIT_TRY_STATUS(elements.finish());
+        ++report_.num_asked;
+        std::ranges::stable_sort(
+            lines, [](const Line& a, const Line& b) { return a.time_ns < b.time_ns; });
+        return lines;
+    }
+
+    // Adds the page without the lines of the border that the page before had.
+    void keep(const std::vector<Line>& lines, std::int64_t last_ns) {
+        std::map<std::pair<std::string, std::string>, std::uint64_t> border;
+        for (const Line& line : lines) {
+            const auto key = std::pair{line.stream, line.text};
+            if (line.time_ns == last_ns) ++border[key];
+            if (line.time_ns == border_ns_)
+                if (const auto seen = border_.find(key);
+                    seen != border_.end() && seen->second > 0) {
+                    --seen->second;
+                    continue;
+                }
+            logs_.add(time_from_ns(line.time_ns), line.source, line.text);
+            ++report_.num_items;
+        }
+        border_ = std::move(border);
+        border_ns_ = last_ns;
+    }
+
+    const HttpClient& client_;
+    const LokiRequest& request_;
+    LogTable& logs_;
+    SourceReport& report_;
+    const Stop& stop_;
+    std::int64_t border_ns_ = -1;
+    std::map<std::pair<std::string, std::string>, std::uint64_t> border_;
+};
+
+}  // namespace
+
+SourceReport collect_loki(const HttpClient& client, const LokiRequest& request, LogTable& logs,
+                          const Stop& stop) {
+    SourceReport report{.kind = "loki"};
+    const auto begin = std::chrono::steady_clock::now();
+    auto status = LokiPager(client, request, logs, report, stop).run();
+    if (!status && report.num_items == 0)
+        report.error = std::move(status).error();
+    else if (!status)
+        report.add_missing("the rest of the lines: " + status.error().message);
+    report.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    return report;
+}
+
+}  // namespace culprit

@@ -1,0 +1,43 @@
+#include "culprit/telemetry/telemetry_records.h"
+
+#include <charconv>
+
+namespace culprit {
+namespace {
+
+std::uint64_t id_of(std::string_view text) {
+    if (text.empty()) return 0;
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
+    if (error == std::errc{} && end == text.data() + text.size() && text.size() <= 16) return value;
+    // FNV-1a (Fowler, Noll, Vo).
+    std::uint64_t hash = 0xcbf29ce484222325U;
+    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+    return hash;
+}
+
+}  // namespace
+
+void add_span(const SpanRecord& span, SpanTable& table) {
+    table.start.push_back(time_from_ns(span.start_ns));
+    table.duration.push_back(Duration(span.duration_ns));
+    table.trace.push_back(table.traces.intern(span.trace_id));
+    table.id.push_back(id_of(span.span_id));
+    table.parent_id.push_back(id_of(span.parent_id));
+    table.service.push_back(table.services.intern(span.service));
+    table.operation.push_back(table.operations.intern(span.operation));
+    table.method.push_back(table.operations.intern(span.method));
+    table.status.push_back(span.status);
+}
+
+std::string source_of_resource(const Labels& attributes) {
+    const Labels known = Catalogue::builtin().canonical_labels(attributes);
+    for (const char* label : {"pod", "container", "service", "deployment", "application", "job",
+                              "host", "instance", "filename"}) {
+        const auto found = known.find(label);
+        if (found != known.end() && !found->second.empty()) return found->second;
+    }
+    return "unknown";
+}
+
+}  // namespace culprit
