@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "culprit/readers/case_annex.h"
 #include "culprit/readers/case_label.h"
 #include "culprit/readers/case_layout.h"
 #include "culprit/readers/derived_series.h"
@@ -50,6 +51,7 @@ private:
     Status read_topology_files();
     Result<bool> read_series(std::string_view name, std::optional<Frame>& target);
     Status set_windows();
+    Status read_annex();
     Status note(std::string_view place, std::string message) {
         if (options_.strict)
             return fail(ErrorCode::malformed_data, fmt::format("{}/{}: {}", path_, place, message));
@@ -219,6 +221,20 @@ Status FolderReader::set_windows() {
     return {};
 }
 
+Status FolderReader::read_annex() {
+    const TimeRange baseline = case_.incident.baseline;
+    const TimeRange suspect = case_.incident.suspect;
+    CULPRIT_TRY(const bool found,
+                with_file(case_annex_name, [&](std::string_view bytes, ProblemList&) {
+                    return apply_case_annex(bytes, case_);
+                }));
+    if (found && options_.alert) {  // the windows of another alert time than the collected one
+        case_.incident.baseline = baseline;
+        case_.incident.suspect = suspect;
+    }
+    return {};
+}
+
 Result<Case> FolderReader::read() {
     const CaseLocation location = locate_case(path_);
     case_.id = location.id;
@@ -230,6 +246,7 @@ Result<Case> FolderReader::read() {
     if (options_.spans) CULPRIT_TRY_STATUS(read_spans());
     CULPRIT_TRY_STATUS(read_topology_files());
     CULPRIT_TRY_STATUS(set_windows());
+    CULPRIT_TRY_STATUS(read_annex());
     return std::move(case_);
 }
 

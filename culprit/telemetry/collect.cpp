@@ -117,7 +117,9 @@ private:
 
     Status finish(Collection& out) {
         Incident& incident = out.incident_case.incident;
+        incident.changes = facts_.take_changes();
         CULPRIT_TRY_STATUS(add_derived_signals(*builder_));
+        CULPRIT_TRY_STATUS(add_change_columns(incident.changes, *builder_));
         CULPRIT_TRY(incident.metrics, builder_->build());
         if (logs_.size() > 0) {
             if (auto counts = count_logs(logs_)) incident.log_counts = std::move(*counts);
@@ -134,7 +136,6 @@ private:
         }
         if (Topology topology = facts_.take_topology(); !topology.nodes.empty())
             incident.topology = std::make_shared<const Topology>(std::move(topology));
-        incident.changes = facts_.take_changes();
         return {};
     }
 

@@ -32,6 +32,7 @@ public:
         for (const auto& [service, columns] : services_) CULPRIT_TRY_STATUS(engine(service));
         CULPRIT_TRY_STATUS(gpus());
         CULPRIT_TRY_STATUS(clock_spread());
+        CULPRIT_TRY_STATUS(client_residual());
         return replica_skew();
     }
 
@@ -110,8 +111,66 @@ private:
             service, "prefill_miss_share", "1", {},
             [](double c, double r, double p) { return c * r / p; }, computed, computed_rate,
             prompt));
+        const auto itl = mean(service, "vllm:inter_token_latency_seconds:mean");
+        const auto batch = mean(service, "vllm:iteration_tokens_total:mean");
+        if (itl && batch)
+            CULPRIT_TRY_STATUS(add(
+                service, "step_slowdown", "1", {}, [](double v, double e) { return v / e; }, itl,
+                std::optional(expected_step(*itl, *batch))));
         CULPRIT_TRY_STATUS(work(service, tokens));
         return lost_requests(service);
+    }
+
+    // Inter-token latency as a straight line over the tokens per step, fitted by least squares on
+    // the first half of the window, which lies before the alert; the mean where that has no slope.
+    static Values expected_step(const Values& itl, const Values& batch) {
+        double n = 0;
+        double sum_x = 0;
+        double sum_y = 0;
+        double sum_xx = 0;
+        double sum_xy = 0;
+        for (std::size_t i = 0; i < itl.size() / 2; ++i) {
+            if (!std::isfinite(itl[i] + batch[i])) continue;
+            n += 1;
+            sum_x += batch[i];
+            sum_y += itl[i];
+            sum_xx += batch[i] * batch[i];
+            sum_xy += batch[i] * itl[i];
+        }
+        const double spread = sum_xx - sum_x * sum_x / n;
+        const bool has_slope = n >= 10 && spread > 1e-9 * sum_xx;
+        const double slope = has_slope ? (sum_xy - sum_x * sum_y / n) / spread : 0.0;
+        Values expected(itl.size(), nan_value);
+        for (std::size_t i = 0; i < itl.size(); ++i) {
+            const double value = sum_y / n + slope * (batch[i] - sum_x / n);
+            if (std::isfinite(value) && value > 0) expected[i] = value;
+        }
+        return expected;
+    }
+
+    // What clients wait for the first token beyond what the engines of that model say.
+    Status client_residual() {
+        const std::string metric = "gen_ai.client.operation.time_to_first_chunk:mean";
+        Values sum(builder_.grid().num_points, 0.0);
+        Values count(sum.size(), 0.0);
+        std::vector<std::string> clients;
+        for (const auto& [service, columns] : services_) {
+            if (by_service_.contains({service, metric})) clients.push_back(service);
+            const auto served = mean(service, "vllm:time_to_first_token_seconds:mean");
+            if (!served) continue;
+            for (std::size_t i = 0; i < sum.size(); ++i) {
+                if (!std::isfinite((*served)[i])) continue;
+                sum[i] += (*served)[i];
+                count[i] += 1;
+            }
+        }
+        for (std::size_t i = 0; i < sum.size(); ++i) sum[i] /= count[i];
+        for (const std::string& client : clients)
+            CULPRIT_TRY_STATUS(add(
+                client, "client_residual_seconds", "s", {},
+                [](double c, double s) { return c - s; }, mean(client, metric),
+                std::optional(sum)));
+        return {};
     }
 
     Status work(const std::string& service, const std::optional<Values>& tokens) {
@@ -284,5 +343,27 @@ private:
 }  // namespace
 
 Status add_derived_signals(FrameBuilder& builder) { return Deriver(builder).run(); }
+
+Status add_change_columns(const std::vector<ChangeEvent>& changes, FrameBuilder& builder) {
+    const TimeGrid& grid = builder.grid();
+    std::map<std::string, Values> by_entity;
+    for (const ChangeEvent& change : changes) {
+        if (change.kind != "configuration" && change.kind != "rollout") continue;
+        auto [entry, is_new] = by_entity.try_emplace(change.entity, Values(grid.num_points, 0.0));
+        const std::int64_t offset_ms = to_ns(change.time) / 1'000'000 - grid.first_ms;
+        if (offset_ms < 0) continue;
+        const auto point = static_cast<std::size_t>(offset_ms / grid.step_ms);
+        if (point < grid.num_points) entry->second[point] = 1.0;
+    }
+    for (const auto& [entity, values] : by_entity)
+        CULPRIT_TRY_STATUS(builder.add({.service = entity,
+                                        .metric = "derived:configuration_change",
+                                        .unit = "1{bool}",
+                                        .labels = {{"signal", "derived:configuration_change"},
+                                                   {"quantity", "engine.configuration_change"},
+                                                   {"entity", entity}}},
+                                       values));
+    return {};
+}
 
 }  // namespace culprit

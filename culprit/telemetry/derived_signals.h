@@ -1,6 +1,7 @@
 #pragma once
 
 #include "culprit/base/result.h"
+#include "culprit/frame/topology.h"
 #include "culprit/telemetry/frame_builder.h"
 
 namespace culprit {
@@ -25,5 +26,8 @@ namespace culprit {
 ///
 /// Cost: O(columns log columns + derived columns * points).
 Status add_derived_signals(FrameBuilder& builder);
+
+/// A column per entity whose configuration or version changed: 1 at the grid point of the change.
+Status add_change_columns(const std::vector<ChangeEvent>& changes, FrameBuilder& builder);
 
 }  // namespace culprit

@@ -134,7 +134,10 @@ void ChangeDetector::take_value(const LiveColumn& column, const Series& series,
 void ChangeDetector::take_info(const LiveColumn& column, const Series& series) {
     if (series.size() == 0) return;
     const std::scoped_lock lock(mutex_);
-    by_entity_[{column.metric, column.service}].push_back({column.labels, series.time_ms.front()});
+    std::string entity = column.service;
+    for (const char* label : {"job", "instance", "container", "engine", "deployment"})
+        entity += '\x1f' + label_or_empty(column, label);
+    by_entity_[{column.metric, entity}].push_back({column.labels, series.time_ms.front()});
 }
 
 void ChangeDetector::finish(IncidentFacts& facts) {
@@ -154,7 +157,8 @@ void ChangeDetector::finish(IncidentFacts& facts) {
             }
             if (changed.empty()) continue;
             const bool is_image = changed.find("image") != std::string::npos;
-            facts.add_change({time_of(seen[i].first_ms), key.second,
+            facts.add_change({time_of(seen[i].first_ms),
+                              key.second.substr(0, key.second.find('\x1f')),
                               is_image ? "rollout" : "configuration", key.first + ": " + changed});
         }
     }

@@ -19,8 +19,9 @@ std::uint64_t id_of(std::string_view text) {
 }  // namespace
 
 void add_span(const SpanRecord& span, SpanTable& table) {
-    table.start.push_back(time_from_ns(span.start_ns));
-    table.duration.push_back(Duration(span.duration_ns));
+    // Whole microseconds, as case folders have them: a saved case is the same case.
+    table.start.push_back(time_from_ns(span.start_ns / 1000 * 1000));
+    table.duration.push_back(Duration(span.duration_ns / 1000 * 1000));
     table.trace.push_back(table.traces.intern(span.trace_id));
     table.id.push_back(id_of(span.span_id));
     table.parent_id.push_back(id_of(span.parent_id));

@@ -1,0 +1,52 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <memory>
+
+#include "apps/culprit/command.h"
+#include "culprit/readers/case_writer.h"
+#include "culprit/telemetry/collect.h"
+
+namespace culprit::cli {
+namespace {
+
+struct CollectRequest {
+    std::string config;
+    std::string at = "now";
+    std::string output;
+};
+
+Status run_collect(const CollectRequest& request) {
+    CULPRIT_TRY(const CollectConfig config, read_config(request.config));
+    const TimePoint now = std::chrono::system_clock::now();
+    CULPRIT_TRY(const TimePoint alert, alert_time(config, request.at, now));
+    const auto transport = make_curl_transport();
+    CULPRIT_TRY(const Collection collection, collect_case(config, alert, now, *transport));
+    CULPRIT_TRY_STATUS(write_case(collection.incident_case, request.output));
+    std::string text = describe_sources(collection);
+    const Incident& incident = collection.incident_case.incident;
+    text += fmt::format("{} columns of {} points, alert {}, in {:.1f} s -> {}\n",
+                        incident.metrics.num_columns(), incident.metrics.num_rows(),
+                        format_rfc3339(incident.alert), collection.seconds, request.output);
+    for (const DataProblem& problem : collection.incident_case.problems)
+        text += fmt::format("  {}: {}\n", problem.place, problem.message);
+    return write_out(text);
+}
+
+}  // namespace
+
+void add_collect_command(CLI::App& root, Shell& shell) {
+    CLI::App* command =
+        root.add_subcommand("collect", "Save an incident from live systems as a case folder");
+    auto request = std::make_shared<CollectRequest>();
+    command->add_option("--from", request->config, "Where telemetry is: a file from culprit init")
+        ->required();
+    command->add_option("--at", request->at, "When it began: a time, or now")
+        ->default_str(request->at);
+    command->add_option("-o,--output", request->output, "Folder to write; must not exist")
+        ->required();
+    on_run(*command, shell, [request] { return run_collect(*request); });
+}
+
+}  // namespace culprit::cli
