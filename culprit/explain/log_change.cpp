@@ -1,0 +1,92 @@
+#include "culprit/explain/log_change.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <unordered_map>
+
+#include "culprit/logs/template_miner.h"
+#include "culprit/stats/robust_shift.h"
+
+namespace culprit {
+namespace {
+
+constexpr std::size_t example_bytes_max = 400;
+
+struct Count {
+    std::uint32_t source = 0;
+    std::uint32_t template_id = 0;
+    double baseline = 0;
+    double suspect = 0;
+    std::size_t first_in_suspect = 0;  // record
+    std::size_t any_record = 0;
+};
+
+// Minutes of `range` between the first and the last record.
+double covered_minutes(const TimeRange& range, TimePoint first, TimePoint last) {
+    const Duration covered = std::min(range.end, last) - std::max(range.begin, first);
+    return std::max(0.0, to_seconds(covered) / 60.0);
+}
+
+std::string cut(std::string_view text) {
+    if (text.size() <= example_bytes_max) return std::string(text);
+    std::size_t end = example_bytes_max;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+    return std::string(text.substr(0, end)) + "…";
+}
+
+std::vector<Count> count_records(const Incident& incident, const LogTemplates& templates) {
+    const LogTable& logs = *incident.logs;
+    std::vector<Count> counts;
+    std::unordered_map<std::uint64_t, std::size_t> index;
+    for (std::size_t r = 0; r < logs.size(); ++r) {
+        const bool is_suspect = incident.suspect.contains(logs.time[r]);
+        if (!is_suspect && !incident.baseline.contains(logs.time[r])) continue;
+        const std::uint64_t key = (std::uint64_t{logs.source[r]} << 32U) | templates.of_record[r];
+        const auto [at, is_new] = index.emplace(key, counts.size());
+        if (is_new)
+            counts.push_back(
+                {.source = logs.source[r], .template_id = templates.of_record[r], .any_record = r});
+        Count& count = counts[at->second];
+        if (!is_suspect) {
+            count.baseline += 1;
+            continue;
+        }
+        if (count.suspect == 0 || logs.time[r] < logs.time[count.first_in_suspect])
+            count.first_in_suspect = r;
+        count.suspect += 1;
+    }
+    return counts;
+}
+
+}  // namespace
+
+std::vector<LogEvidence> log_changes(const Incident& incident, double score_min) {
+    std::vector<LogEvidence> changes;
+    if (!incident.logs || incident.logs->size() == 0) return changes;
+    const LogTable& logs = *incident.logs;
+    const auto [first, last] = std::minmax_element(logs.time.begin(), logs.time.end());
+    const double baseline_minutes = covered_minutes(incident.baseline, *first, *last);
+    const double suspect_minutes = covered_minutes(incident.suspect, *first, *last);
+    if (baseline_minutes <= 0 || suspect_minutes <= 0) return changes;
+    const LogTemplates templates = mine_templates(logs);
+    for (const Count& count : count_records(incident, templates)) {
+        const double score =
+            stats::count_shift(count.baseline, baseline_minutes, count.suspect, suspect_minutes);
+        if (std::abs(score) < score_min) continue;
+        const std::size_t example = count.suspect > 0 ? count.first_in_suspect : count.any_record;
+        changes.push_back({.source = std::string(logs.sources[count.source]),
+                           .log_template = cut(templates.templates[count.template_id].text),
+                           .baseline_per_minute = count.baseline / baseline_minutes,
+                           .suspect_per_minute = count.suspect / suspect_minutes,
+                           .score = score,
+                           .first_seen = logs.time[example],
+                           .example = cut(logs.message(example))});
+    }
+    std::stable_sort(changes.begin(), changes.end(), [](const auto& a, const auto& b) {
+        return std::abs(a.score) > std::abs(b.score);
+    });
+    return changes;
+}
+
+}  // namespace culprit
