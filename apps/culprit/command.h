@@ -52,6 +52,7 @@ Status write_whole_file(const std::string& path, std::string_view text);
 
 void add_collect_command(CLI::App& root, Shell& shell);
 void add_completion_command(CLI::App& root, Shell& shell);
+void add_diagnose_command(CLI::App& root, Shell& shell);
 void add_evaluate_command(CLI::App& root, Shell& shell);
 void add_inspect_command(CLI::App& root, Shell& shell);
 void add_methods_command(CLI::App& root, Shell& shell);

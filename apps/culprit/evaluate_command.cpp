@@ -45,6 +45,7 @@ constexpr const char* footer = R"(What is written to the output folder:
   summary.csv      every table, one line per group, method, variant and level
   summary.json     the same for programs
   summary.md       the same to read
+  index.html       the same with charts, one file
 
 A result is reused when nothing changed: case files, method, variant, options, seed, program.
 A failed case counts as a miss. `chance` is the exact expectation of a random order.
@@ -114,6 +115,8 @@ Status write_outputs(const std::string& folder, const std::vector<CellRecord>& c
     for (const CellRecord& cell : cells) lines += to_json_line(cell) + "\n";
     CULPRIT_TRY_STATUS(write_whole_file(folder + "/results.jsonl", lines));
     CULPRIT_TRY_STATUS(write_whole_file(folder + "/summary.csv", evaluation_csv(outputs.summary)));
+    CULPRIT_TRY_STATUS(
+        write_whole_file(folder + "/index.html", evaluation_html(outputs.summary, outputs.header)));
     CULPRIT_TRY_STATUS(write_whole_file(folder + "/summary.json",
                                         evaluation_json(outputs.summary, outputs.header)));
     return write_whole_file(folder + "/summary.md",
@@ -181,7 +184,7 @@ Status run_evaluate(const EvaluateRequest& request, const Shell& shell) {
         return write_out(evaluation_markdown(outputs.summary, outputs.header));
     if (request.format == "csv") return write_out(evaluation_csv(outputs.summary));
     return write_out(evaluation_table(outputs.summary, shell.out()) +
-                     fmt::format("\nreport: {}/summary.md\n", request.output));
+                     fmt::format("\nreport: {}/index.html\n", request.output));
 }
 
 std::string command_text(const EvaluateRequest& request) {

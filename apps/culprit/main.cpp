@@ -7,6 +7,7 @@
 namespace {
 
 constexpr const char* footer = R"(Examples:
+  culprit diagnose cases/proxy_cpu/3       the ranked causes of one incident, and why
   culprit evaluate data/re1-ob             which method finds the root cause how often
   culprit methods                          what there is to choose from
   culprit methods baro                     one method: its paper, options, cost
@@ -31,6 +32,7 @@ int run(int argc, char** argv) {
     app.footer(footer);
     app.require_subcommand(0, 1);
 
+    add_diagnose_command(app, shell);
     add_evaluate_command(app, shell);
     add_inspect_command(app, shell);
     add_methods_command(app, shell);

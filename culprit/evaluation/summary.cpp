@@ -66,7 +66,8 @@ SummaryRow row_of(const EntrantKey& entrant, const Cells& cells, const SummaryOp
         row.num_without_root_cause += !cell->service.has_value();
         if (cell->service) service.push_back(&*cell->service);
         if (cell->metric) metric.push_back(&*cell->metric);
-        cpu_seconds.push_back(cell->cpu_seconds);
+        // A refusal takes no time and says nothing about an answer's cost.
+        if (cell->status != CellStatus::failed) cpu_seconds.push_back(cell->cpu_seconds);
         row.cpu_seconds_max = std::max(row.cpu_seconds_max, cell->cpu_seconds);
         row.wall_seconds_total += cell->wall_seconds;
         row.heap_peak_bytes = std::max(row.heap_peak_bytes, cell->heap_peak_bytes);

@@ -36,7 +36,7 @@ struct SummaryRow {
     std::size_t num_without_root_cause = 0;  ///< nothing to find, hence not scored
     Accuracy service;
     Accuracy metric;  ///< num_cases = 0 when nothing is labelled or ranked at this level
-    double cpu_seconds_median = 0.0;
+    double cpu_seconds_median = 0.0;  ///< over the cases that were answered; 0 = none
     double cpu_seconds_max = 0.0;
     double wall_seconds_total = 0.0;
     std::int64_t heap_peak_bytes = -1;  ///< the largest over the cases

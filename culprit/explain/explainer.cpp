@@ -1,6 +1,7 @@
 #include "culprit/explain/explainer.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <set>
 #include <utility>
@@ -95,14 +96,19 @@ Ranking Explainer::explain(const Ranking& ranking) const {
     std::set<std::string> seen;
     for (Suspect& suspect : suspects) {
         std::set<std::string> subjects;
-        for (const Evidence& evidence : suspect.evidence) subjects.insert(subject_of(evidence));
+        std::array<bool, std::variant_size_v<Evidence>> given{};  // by kind
+        for (const Evidence& evidence : suspect.evidence) {
+            subjects.insert(subject_of(evidence));
+            given[evidence.index()] = true;
+        }
         const auto add = [&](Evidence evidence) {
             if (subjects.insert(subject_of(evidence)).second)
                 suspect.evidence.push_back(std::move(evidence));
         };
         if (auto own = shift_of(suspect.name)) add(std::move(*own));
         if (!seen.insert(suspect.service).second) continue;
-        for (Evidence& evidence : evidence_of(suspect.service)) add(std::move(evidence));
+        for (Evidence& evidence : evidence_of(suspect.service))
+            if (!given[evidence.index()]) add(std::move(evidence));
     }
     return Ranking::from(std::move(suspects));
 }

@@ -47,8 +47,8 @@ public:
     /// The strongest evidence of each kind at this service, strongest first within a kind.
     std::vector<Evidence> evidence_of(std::string_view service) const;
     /// Adds to every suspect that is a metric column its own shift, and to each service's first
-    /// suspect what else speaks for the service. Evidence that the method gave comes first and is
-    /// not repeated.
+    /// suspect what else speaks for the service, of the kinds that the method gave none of. What
+    /// the method gave comes first.
     Ranking explain(const Ranking& ranking) const;
 
 private:

@@ -10,6 +10,9 @@
 
 namespace culprit {
 
+/// What `culprit diagnose` runs when no method is named.
+inline constexpr std::string_view default_method_name = "culprit";
+
 struct CatalogEntry {
     std::string_view name;
     std::unique_ptr<Method> (*make)();

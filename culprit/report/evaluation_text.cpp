@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "culprit/report/html_page.h"
 #include "culprit/report/text_table.h"
 
 namespace culprit {
@@ -28,7 +29,9 @@ std::string megabytes(std::int64_t bytes) {
     return bytes < 0 ? "-" : fmt::format("{:.1f}", static_cast<double>(bytes) / 1e6);
 }
 
-bool is_measured(const SummaryRow& row) { return row.variant != "-"; }
+bool is_measured(const SummaryRow& row) {
+    return row.variant != "-" && row.num_failed < row.num_cells;
+}
 
 TextTable table_of(const SummaryGroup& group, Accuracy SummaryRow::*level) {
     TextTable table({{"method"},
@@ -123,6 +126,35 @@ void add_csv_row(std::string& text, const SummaryGroup& group, const SummaryRow&
         row.heap_peak_bytes < 0 ? std::string() : fmt::format("{}", row.heap_peak_bytes));
 }
 
+Json summary_json(const EvaluationSummary& summary, const EvaluationHeader& header) {
+    Json json;
+    json["command"] = header.command;
+    json["version"] = header.version;
+    json["seed"] = header.seed;
+    json["machine"] = header.machine;
+    json["cases"] = header.num_cases;
+    json["contenders"] = header.num_contenders;
+    json["process_peak_bytes"] = header.process_peak_bytes;
+    json["groups"] = Json::array();
+    for (const SummaryGroup& group : summary.groups) {
+        Json rows = Json::array();
+        for (const SummaryRow& row : group.rows) rows.push_back(json_of(row));
+        json["groups"].push_back({{"dimension", group.dimension},
+                                  {"value", group.value},
+                                  {"cases", group.num_cases},
+                                  {"rows", std::move(rows)}});
+    }
+    json["reasons"] = Json::array();
+    for (const FailureReason& reason : summary.reasons)
+        json["reasons"].push_back({{"method", reason.method},
+                                   {"variant", reason.variant},
+                                   {"status", to_string(reason.status)},
+                                   {"reason", reason.reason},
+                                   {"cases", reason.count},
+                                   {"example", reason.example}});
+    return json;
+}
+
 }  // namespace
 
 std::string evaluation_table(const EvaluationSummary& summary, const Style& style) {
@@ -180,32 +212,12 @@ std::string evaluation_csv(const EvaluationSummary& summary) {
 }
 
 std::string evaluation_json(const EvaluationSummary& summary, const EvaluationHeader& header) {
-    Json json;
-    json["command"] = header.command;
-    json["version"] = header.version;
-    json["seed"] = header.seed;
-    json["machine"] = header.machine;
-    json["cases"] = header.num_cases;
-    json["contenders"] = header.num_contenders;
-    json["process_peak_bytes"] = header.process_peak_bytes;
-    json["groups"] = Json::array();
-    for (const SummaryGroup& group : summary.groups) {
-        Json rows = Json::array();
-        for (const SummaryRow& row : group.rows) rows.push_back(json_of(row));
-        json["groups"].push_back({{"dimension", group.dimension},
-                                  {"value", group.value},
-                                  {"cases", group.num_cases},
-                                  {"rows", std::move(rows)}});
-    }
-    json["reasons"] = Json::array();
-    for (const FailureReason& reason : summary.reasons)
-        json["reasons"].push_back({{"method", reason.method},
-                                   {"variant", reason.variant},
-                                   {"status", to_string(reason.status)},
-                                   {"reason", reason.reason},
-                                   {"cases", reason.count},
-                                   {"example", reason.example}});
-    return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+    return summary_json(summary, header).dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string evaluation_html(const EvaluationSummary& summary, const EvaluationHeader& header) {
+    return html_page("Evaluation of root-cause methods", PageScript::evaluation,
+                     summary_json(summary, header));
 }
 
 }  // namespace culprit

@@ -25,6 +25,8 @@ std::string evaluation_table(const EvaluationSummary& summary, const Style& styl
 std::string evaluation_markdown(const EvaluationSummary& summary, const EvaluationHeader& header);
 /// One line per group, method, variant and level, full precision.
 std::string evaluation_csv(const EvaluationSummary& summary);
+/// Every table and charts, one self-contained page.
+std::string evaluation_html(const EvaluationSummary& summary, const EvaluationHeader& header);
 std::string evaluation_json(const EvaluationSummary& summary, const EvaluationHeader& header);
 
 }  // namespace culprit

@@ -53,6 +53,9 @@ class Evaluate(unittest.TestCase):
         summary = json.loads((self.root / "out" / "summary.json").read_text())
         self.assertEqual(summary["cases"], 8)
         self.assertIn("chance", (self.root / "out" / "summary.md").read_text())
+        page = (self.root / "out" / "index.html").read_text()
+        self.assertIn("mean_shift", page)
+        self.assertNotRegex(page, r"(src|href)=.https?://")
 
     def test_a_killed_run_goes_on(self):
         data = write_dataset(self.root / "made", 60)

@@ -1,0 +1,295 @@
+"use strict";
+const data = JSON.parse(document.getElementById("data").textContent);
+const app = document.getElementById("app");
+let chosen = 0;
+let charts = [];
+
+// Text always goes in as text: names and log lines come from files and may hold anything.
+function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key === "class") node.className = value;
+    else if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else node.setAttribute(key, value);
+  }
+  for (const child of children.flat()) if (child !== null && child !== undefined) node.append(child);
+  return node;
+}
+function svg(tag, attributes = {}, ...children) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  for (const child of children.flat()) node.append(child);
+  return node;
+}
+const color = name => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+const clock = seconds => new Date((data.alert + seconds) * 1000).toISOString().slice(11, 19);
+
+function byService(answer) {
+  const services = [];
+  const index = new Map();
+  for (const suspect of answer.suspects) {
+    if (!index.has(suspect.service)) {
+      index.set(suspect.service, services.length);
+      services.push({ service: suspect.service, suspects: [] });
+    }
+    services[index.get(suspect.service)].suspects.push(suspect);
+  }
+  return services;
+}
+
+function header(answer, services) {
+  const best = services[0];
+  const title = best ? (best.service || best.suspects[0].name) : "No suspect";
+  const chips = data.seen.map(text => el("span", { class: "chip" }, text))
+    .concat(data.missing.map(text => el("span", { class: "chip missing" }, "no " + text)));
+  if (answer.status !== "ok") chips.unshift(el("span", { class: "chip bad" }, answer.status));
+  return el("header", {},
+    el("p", { class: "soft" }, "Incident " + data.id),
+    el("h1", {}, best ? "Most suspected: " + title : title),
+    el("p", { class: "soft" }, `Alert ${data.alert_text} UTC, ${data.baseline_text} of baseline, ` +
+      `${data.suspect_text} since. Method ${answer.method} (${answer.variant}), ${answer.seconds_text}.`),
+    answer.reason ? el("p", { class: "up" }, answer.reason) : null,
+    el("div", { class: "chips" }, chips),
+    answer.notes.map(note => el("p", { class: "soft" }, note)));
+}
+
+function tabs() {
+  if (data.answers.length < 2) return null;
+  return el("div", { class: "tabs", role: "group", "aria-label": "Method" }, data.answers.map((answer, i) =>
+    el("button", { "aria-pressed": String(i === chosen), onclick: () => { chosen = i; draw(); } },
+      `${answer.method} (${answer.variant})`)));
+}
+
+// What moved when: one line per piece of evidence, earliest first, with its uncertainty.
+function timeline(services) {
+  const rows = [];
+  services.slice(0, 5).forEach((service, rank) => {
+    for (const evidence of service.suspects[0].evidence)
+      if (evidence.at !== undefined)
+        rows.push({ rank, service: service.service, evidence });
+  });
+  if (rows.length < 2) return null;
+  rows.sort((a, b) => Math.abs(b.evidence.score) - Math.abs(a.evidence.score));
+  const shown = rows.slice(0, 14).sort((a, b) => a.evidence.at - b.evidence.at || a.rank - b.rank);
+  const times = shown.map(row => row.evidence.at).concat(0);
+  let low = Math.min(...times), high = Math.max(...times);
+  const pad = Math.max(5, 0.08 * (high - low));
+  low -= pad; high += pad;
+  const left = 300, right = 840, width = 1160, rowHeight = 22, top = 26;
+  const x = t => left + (Math.min(Math.max(t, low), high) - low) / (high - low) * (right - left);
+  const height = top + shown.length * rowHeight + 8;
+  const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, width: "100%", role: "img", "aria-label": "What moved when" });
+  picture.append(svg("line", { x1: x(0), x2: x(0), y1: top - 6, y2: height, stroke: color("accent"), "stroke-dasharray": "4 3" }));
+  const alertLabel = svg("text", { x: x(0), y: 14, "text-anchor": "middle", class: "minor" });
+  alertLabel.textContent = "alert " + clock(0);
+  picture.append(alertLabel);
+  shown.forEach((row, i) => {
+    const y = top + i * rowHeight + rowHeight / 2;
+    const spread = row.evidence.uncertainty || 0;
+    const put = (text, at, anchor, limit, minor) => {
+      const node = svg("text", { x: at, y: y + 4, "text-anchor": anchor, class: minor ? "minor" : "" });
+      const tip = svg("title");
+      tip.textContent = text;
+      node.append(text.length > limit ? text.slice(0, limit - 1) + "…" : text, tip);
+      picture.append(node);
+    };
+    const mark = row.rank === 0 ? color("accent") : color("cool");
+    picture.append(svg("line", { x1: left, x2: right, y1: y, y2: y, stroke: color("line") }));
+    if (spread > 0)
+      picture.append(svg("line", { x1: x(row.evidence.at - spread), x2: x(row.evidence.at + spread), y1: y, y2: y, stroke: mark, "stroke-width": 6, "stroke-opacity": .3 }));
+    picture.append(svg("circle", { cx: x(row.evidence.at), cy: y, r: 4.5, fill: mark }));
+    put(`${row.service} · ${row.evidence.text.what}`, left - 12, "end", 44, false);
+    put(row.evidence.text.when, right + 14, "start", 24, true);
+    put(row.evidence.text.moved, width - 4, "end", 32, false);
+  });
+  return [el("h2", {}, "What moved when"), el("div", { class: "card scroll" }, picture)];
+}
+
+const windows = {
+  id: "windows",
+  beforeDatasetsDraw(chart, _, options) {
+    const { ctx, chartArea: area, scales: { x } } = chart;
+    const band = (from, to, fill) => {
+      const a = Math.max(x.getPixelForValue(from), area.left), b = Math.min(x.getPixelForValue(to), area.right);
+      if (b > a) { ctx.fillStyle = fill; ctx.fillRect(a, area.top, b - a, area.bottom - area.top); }
+    };
+    ctx.save();
+    band(data.baseline[0], data.baseline[1], color("baseline"));
+    band(data.suspect[0], data.suspect[1], color("suspect"));
+    const shift = options.shift;
+    if (shift) {
+      const at = x.getPixelForValue(shift.at);
+      if (shift.uncertainty > 0) band(shift.at - shift.uncertainty, shift.at + shift.uncertainty, color("suspect"));
+      ctx.strokeStyle = color("accent");
+      ctx.lineWidth = 1.5;
+      ctx.beginPath(); ctx.moveTo(at, area.top); ctx.lineTo(at, area.bottom); ctx.stroke();
+      const level = chart.scales.y.getPixelForValue(shift.baseline);
+      ctx.strokeStyle = color("good");
+      ctx.setLineDash([4, 3]);
+      ctx.lineWidth = 1;
+      ctx.beginPath(); ctx.moveTo(area.left, level); ctx.lineTo(area.right, level); ctx.stroke();
+    }
+    ctx.restore();
+  }
+};
+
+function plot(name, shift, title) {
+  const series = data.series[name];
+  const canvas = el("canvas", { role: "img", "aria-label": name });
+  const node = el("div", { class: "plot" },
+    el("div", { class: "title" }, el("b", { title: name }, title),
+      el("span", { class: "soft num" }, shift ? `${shift.text.score} dev` : series.unit)),
+    el("div", { class: "box" }, canvas));
+  queueMicrotask(() => charts.push(new Chart(canvas, {
+    type: "line",
+    data: { datasets: [{ data: series.points.map(([x, y]) => ({ x, y })), borderColor: color("ink"), borderWidth: 1.2, pointRadius: series.points.length < 40 ? 2 : 0, pointBackgroundColor: color("ink"), spanGaps: false }] },
+    options: {
+      animation: false, responsive: true, maintainAspectRatio: false, parsing: false, normalized: true,
+      interaction: { mode: "nearest", axis: "x", intersect: false },
+      plugins: {
+        legend: { display: false }, windows: { shift },
+        tooltip: { displayColors: false, callbacks: { title: items => clock(items[0].parsed.x) + " UTC", label: item => `${item.parsed.y.toPrecision(4)} ${series.unit}` } }
+      },
+      scales: {
+        x: { type: "linear", min: data.baseline[0], max: data.suspect[1], grid: { display: false }, border: { color: color("line") },
+          ticks: { color: color("soft"), maxTicksLimit: 4, maxRotation: 0, font: { size: 11 }, callback: value => clock(value).slice(0, 5) } },
+        y: { grid: { color: color("line") }, ticks: { color: color("soft"), maxTicksLimit: 4, font: { size: 11 }, callback: value => Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-3) ? value.toExponential(1) : value } }
+      }
+    },
+    plugins: [windows]
+  })));
+  return node;
+}
+
+function suspectCard(service, rank) {
+  const best = service.suspects[0];
+  const rows = best.evidence.map(e => el("tr", {},
+    el("td", { class: "num" }, e.text.when),
+    el("td", { class: "what" }, e.text.what, e.example ? el("div", { class: "soft num", style: "white-space:normal" }, e.example) : null),
+    el("td", { class: "num right" }, e.text.moved),
+    el("td", { class: "num right " + (e.score > 0 ? "up" : "down") }, e.text.score)));
+  const shown = new Map();
+  for (const suspect of service.suspects)
+    for (const e of suspect.evidence)
+      if (e.kind === "metric" && data.series[e.column] && !shown.has(e.column)) shown.set(e.column, e);
+  const plots = [...shown.entries()].slice(0, 4).map(([name, shift]) =>
+    plot(name, { at: shift.at, uncertainty: shift.uncertainty, baseline: shift.baseline, text: shift.text }, shift.text.what));
+  return el("section", { class: "card" + (rank === 0 ? " first" : "") },
+    el("div", { class: "suspect-head" }, el("span", { class: "rank" }, String(rank + 1)),
+      el("h3", {}, service.service || best.name),
+      best.name !== service.service ? el("span", { class: "soft" }, "by " + best.name) : null,
+      el("span", { class: "soft num" }, "score " + best.score_text)),
+    rows.length ? el("div", { class: "scroll" }, el("table", {},
+      el("thead", {}, el("tr", {}, el("th", {}, "since (UTC)"), el("th", {}, "what"), el("th", { class: "right" }, "baseline → peak"), el("th", { class: "right" }, "deviations"))),
+      el("tbody", {}, rows))) : el("p", { class: "soft" }, "No signal of it moved by three deviations."),
+    plots.length ? el("div", { class: "plots" }, plots) : null);
+}
+
+// Layers by longest path from the entry; cycles are cut where they close.
+function layersOf(nodes, edges) {
+  const depth = new Map(nodes.map(node => [node, 0]));
+  for (let round = 0; round < nodes.length; ++round) {
+    let changed = false;
+    for (const { from, to } of edges)
+      if (depth.get(to) < depth.get(from) + 1 && depth.get(from) + 1 < nodes.length && round < 12) {
+        depth.set(to, depth.get(from) + 1);
+        changed = true;
+      }
+    if (!changed) break;
+  }
+  const layers = [];
+  for (const node of nodes) (layers[depth.get(node)] ||= []).push(node);
+  return layers.filter(layer => layer);
+}
+
+function graph(services) {
+  const edges = data.graph.edges.filter(edge => edge.from !== edge.to);
+  const rank = new Map(services.map((service, i) => [service.service, i]));
+  // Nodes that nothing connects say nothing; a graph of hundreds shows the suspects and their neighbours.
+  let nodes = [...new Set(edges.flatMap(edge => [edge.from, edge.to]))];
+  let kept = edges;
+  if (nodes.length > 60) {
+    const near = new Set(services.slice(0, 8).map(s => s.service));
+    kept = edges.filter(edge => near.has(edge.from) || near.has(edge.to));
+    nodes = [...new Set(kept.flatMap(edge => [edge.from, edge.to]))].slice(0, 80);
+    kept = kept.filter(edge => nodes.includes(edge.from) && nodes.includes(edge.to));
+  }
+  if (nodes.length < 2) return null;
+  const layers = layersOf(nodes, kept);
+  const boxWidth = Math.min(230, 22 + 7.2 * Math.max(...nodes.map(n => Math.min(n.length, 28)))), boxHeight = 28, gapX = 70, gapY = 16;
+  const tallest = Math.max(...layers.map(layer => layer.length));
+  const height = tallest * (boxHeight + gapY) + gapY, width = layers.length * (boxWidth + gapX) - gapX + 20;
+  const at = new Map();
+  layers.forEach((layer, i) => {
+    // Order within a layer by the mean height of what calls it, which keeps most edges from crossing.
+    const weight = node => {
+      const ys = kept.filter(e => e.to === node && at.has(e.from)).map(e => at.get(e.from).y);
+      return ys.length ? ys.reduce((a, b) => a + b) / ys.length : height / 2;
+    };
+    layer.sort((a, b) => weight(a) - weight(b) || a.localeCompare(b));
+    const used = layer.length * (boxHeight + gapY) - gapY;
+    layer.forEach((node, j) => at.set(node, { x: 10 + i * (boxWidth + gapX), y: (height - used) / 2 + j * (boxHeight + gapY) }));
+  });
+  const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, width: Math.min(width, 1160), style: "max-width:100%;height:auto", role: "img", "aria-label": "Service graph" });
+  picture.append(svg("defs", {}, svg("marker", { id: "tip", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" }, svg("path", { d: "M0 0 L8 4 L0 8 z", fill: color("soft") }))));
+  for (const edge of kept) {
+    const a = at.get(edge.from), b = at.get(edge.to);
+    const back = b.x <= a.x;
+    const x1 = back ? a.x + boxWidth / 2 : a.x + boxWidth, y1 = back ? a.y + boxHeight : a.y + boxHeight / 2;
+    const x2 = back ? b.x + boxWidth / 2 : b.x, y2 = back ? b.y : b.y + boxHeight / 2;
+    const bend = back ? 0 : Math.max(30, (x2 - x1) / 2);
+    const hot = rank.get(edge.from) === 0 || rank.get(edge.to) === 0;
+    picture.append(svg("path", { d: `M${x1} ${y1} C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`, fill: "none", stroke: hot ? color("accent") : color("soft"), "stroke-opacity": hot ? .8 : .45, "stroke-width": hot ? 1.6 : 1, "marker-end": "url(#tip)", "stroke-dasharray": edge.kind === "calls" ? "none" : "4 3" }));
+  }
+  for (const [node, place] of at) {
+    const r = rank.has(node) ? rank.get(node) : Infinity;
+    const strength = r === 0 ? 1 : r < 5 ? .55 - .1 * r : 0;
+    const box = svg("g", {}, svg("rect", { x: place.x, y: place.y, width: boxWidth, height: boxHeight, rx: 7, fill: color("card"), stroke: color("line") }),
+      svg("rect", { x: place.x, y: place.y, width: boxWidth, height: boxHeight, rx: 7, fill: color("accent"), "fill-opacity": strength * .55, stroke: r === 0 ? color("accent") : color("line"), "stroke-width": r === 0 ? 2 : 1 }));
+    const label = svg("text", { x: place.x + boxWidth / 2, y: place.y + boxHeight / 2 + 4, "text-anchor": "middle" });
+    const shortName = node.length > 28 ? node.slice(0, 27) + "…" : node;
+    label.textContent = r < 5 ? `${r + 1}  ${shortName}` : shortName;
+    const tip = svg("title");
+    tip.textContent = Number.isFinite(r) ? `${node}: suspect ${r + 1}` : node;
+    box.append(label, tip);
+    picture.append(box);
+  }
+  return [el("h2", {}, "Service graph"),
+    el("div", { class: "card scroll" }, picture,
+      el("div", { class: "legend" }, el("span", {}, "numbers and colour: rank among the suspects"), el("span", {}, "dashed: placement, not calls")))];
+}
+
+function fullRanking(answer) {
+  return el("details", {}, el("summary", {}, `Whole ranking (${answer.suspects.length} entries)`),
+    el("div", { class: "card scroll" }, el("table", {},
+      el("thead", {}, el("tr", {}, ["rank", "name", "service", "score"].map((text, i) => el("th", { class: i === 3 ? "right" : "" }, text)))),
+      el("tbody", {}, answer.suspects.map((suspect, i) => el("tr", {}, el("td", { class: "num" }, String(i + 1)), el("td", {}, suspect.name), el("td", {}, suspect.service), el("td", { class: "num right" }, suspect.score_text)))))));
+}
+
+function problems() {
+  if (!data.problems.length) return null;
+  return el("details", {}, el("summary", {}, `Problems in the data (${data.problems.length})`),
+    el("div", { class: "card scroll" }, el("table", {}, el("tbody", {}, data.problems.map(p =>
+      el("tr", {}, el("td", { class: "num" }, p.place), el("td", {}, p.message), el("td", { class: "num right" }, p.count > 1 ? "× " + p.count : "")))))));
+}
+
+function draw() {
+  charts.forEach(chart => chart.destroy());
+  charts = [];
+  const answer = data.answers[chosen];
+  const services = byService(answer);
+  app.replaceChildren(...[header(answer, services), tabs(), timeline(services),
+    el("h2", {}, "Suspects"),
+    el("div", { class: "legend", style: "margin:-4px 0 12px" },
+      el("span", {}, el("i", { style: "background:var(--baseline)" }), "baseline window"),
+      el("span", {}, el("i", { style: "background:var(--suspect)" }), "since the alert"),
+      el("span", {}, el("i", { style: "background:var(--accent);width:3px" }), "onset"),
+      el("span", {}, el("i", { style: "border-top:2px dashed var(--good);height:0;vertical-align:middle" }), "baseline median")),
+    services.slice(0, data.num_shown).map(suspectCard), graph(services), fullRanking(answer), problems(),
+    el("p", { class: "soft", style: "margin-top:28px;font-size:13px" },
+      "Deviations: (mean since the alert − baseline median) / robust scale of the baseline. Times are UTC. Made by culprit; this page loads nothing from the network.")
+  ].flat().filter(node => node));
+}
+
+draw();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);

@@ -1,0 +1,104 @@
+#include "culprit/report/evidence_text.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "culprit/report/quantity_text.h"
+#include "culprit/report/text_table.h"
+
+namespace culprit {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string when_text(TimePoint onset, Duration uncertainty) {
+    if (uncertainty <= Duration{0}) return format_clock(onset);
+    return fmt::format("{} ±{}", format_clock(onset), format_duration(uncertainty));
+}
+
+std::string score_text(double score) {
+    return fmt::format("{}{}", score > 0 ? "+" : "", format_number(score));
+}
+
+struct InWords {
+    const std::string& service;
+
+    EvidenceText operator()(const ShiftEvidence& e) const {
+        const bool is_own = e.column.starts_with(service + "_");
+        // What hardly moved has no beginning worth a line.
+        constexpr double moved_min = 1.0;
+        return {
+            .when = std::abs(e.score) < moved_min ? "" : when_text(e.onset, e.onset_uncertainty),
+            .what = printable(is_own ? e.column.substr(service.size() + 1) : e.column),
+            .moved = fmt::format("{} → {}", format_quantity(e.baseline, e.unit),
+                                 format_quantity(e.peak, e.unit)),
+            .score = score_text(e.score)};
+    }
+    EvidenceText operator()(const LogEvidence& e) const {
+        return {.when = format_clock(e.first_seen),
+                .what = fmt::format("log \"{}\"", printable(e.log_template)),
+                .moved = fmt::format("{} → {} per min", format_number(e.baseline_per_minute),
+                                     format_number(e.suspect_per_minute)),
+                .score = score_text(e.score)};
+    }
+    EvidenceText operator()(const SpanEvidence& e) const {
+        return {.when = format_clock(e.onset),
+                .what = fmt::format("span {} {}", printable(e.operation), e.quantity),
+                .moved = fmt::format("{} → {}", format_quantity(e.baseline, e.unit),
+                                     format_quantity(e.suspect, e.unit)),
+                .score = score_text(e.score)};
+    }
+    EvidenceText operator()(const EdgeEvidence& e) const {
+        return {.when = "",
+                .what = fmt::format("{} → {}", printable(e.cause), printable(e.effect)),
+                .moved = "edge",
+                .score = score_text(e.strength)};
+    }
+};
+
+struct AsJson {
+    Json operator()(const ShiftEvidence& e) const {
+        return {{"kind", "metric"},
+                {"column", e.column},
+                {"unit", e.unit},
+                {"baseline", e.baseline},
+                {"peak", e.peak},
+                {"score", e.score},
+                {"onset", format_rfc3339(e.onset)},
+                {"onset_uncertainty_s", to_seconds(e.onset_uncertainty)}};
+    }
+    Json operator()(const LogEvidence& e) const {
+        return {{"kind", "log"},
+                {"source", e.source},
+                {"template", e.log_template},
+                {"baseline_per_minute", e.baseline_per_minute},
+                {"suspect_per_minute", e.suspect_per_minute},
+                {"score", e.score},
+                {"first_seen", format_rfc3339(e.first_seen)},
+                {"example", e.example}};
+    }
+    Json operator()(const SpanEvidence& e) const {
+        return {
+            {"kind", "span"},         {"service", e.service}, {"operation", e.operation},
+            {"quantity", e.quantity}, {"unit", e.unit},       {"baseline", e.baseline},
+            {"suspect", e.suspect},   {"score", e.score},     {"onset", format_rfc3339(e.onset)}};
+    }
+    Json operator()(const EdgeEvidence& e) const {
+        return {
+            {"kind", "edge"}, {"cause", e.cause}, {"effect", e.effect}, {"strength", e.strength}};
+    }
+};
+
+}  // namespace
+
+EvidenceText evidence_text(const Evidence& evidence, const std::string& service) {
+    return std::visit(InWords{service}, evidence);
+}
+
+nlohmann::ordered_json evidence_json(const Evidence& evidence) {
+    return std::visit(AsJson{}, evidence);
+}
+
+}  // namespace culprit

@@ -1,0 +1,69 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "culprit/report/downsample.h"
+#include "culprit/report/html_page.h"
+#include "culprit/report/quantity_text.h"
+
+namespace culprit {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+TEST(Quantity, ReadsLikeAPersonWritesIt) {
+    EXPECT_EQ(format_number(0), "0");
+    EXPECT_EQ(format_number(0.0123456), "0.0123");
+    EXPECT_EQ(format_number(-1.006), "-1.01");
+    EXPECT_EQ(format_number(99.96), "100");
+    EXPECT_EQ(format_number(12345), "12.3 k");
+    EXPECT_EQ(format_number(4.5e9), "4.50 G");
+    EXPECT_EQ(format_quantity(0.00042, "s"), "420 µs");
+    EXPECT_EQ(format_quantity(1500, "ms"), "1.50 s");
+    EXPECT_EQ(format_quantity(3.0 * 1024 * 1024, "By"), "3.00 MiB");
+    EXPECT_EQ(format_quantity(350, "W"), "350 W");
+    EXPECT_EQ(format_quantity(12, "{token}/s"), "12.0 token/s");
+    EXPECT_EQ(format_quantity(0.5, "1"), "0.5");
+}
+
+TEST(Quantity, FormatsDurations) {
+    EXPECT_EQ(format_duration(milliseconds(150)), "150 ms");
+    EXPECT_EQ(format_duration(seconds(90)), "90 s");
+    EXPECT_EQ(format_duration(seconds(600)), "10 min");
+    EXPECT_EQ(format_duration(seconds(217)), "3 min 37 s");
+    EXPECT_EQ(format_duration(seconds(7500)), "2 h 5 min");
+}
+
+TEST(Downsample, KeepsEverySpike) {
+    std::vector<double> values(10'000, 1.0);
+    values[4321] = 99.0;
+    values[7000] = -5.0;
+    const auto points = downsample(values, 100);
+    EXPECT_LE(points.size(), 200U);
+    EXPECT_THAT(points, testing::Contains(testing::Pair(4321U, 99.0)));
+    EXPECT_THAT(points, testing::Contains(testing::Pair(7000U, -5.0)));
+    for (std::size_t i = 1; i < points.size(); ++i) EXPECT_LT(points[i - 1].first, points[i].first);
+}
+
+TEST(Downsample, LeavesAGapWhereThereIsNothing) {
+    std::vector<double> values(1000, 1.0);
+    for (std::size_t i = 300; i < 500; ++i) values[i] = std::numeric_limits<double>::quiet_NaN();
+    const auto points = downsample(values, 10);
+    EXPECT_TRUE(std::isnan(points[3].second));
+    EXPECT_EQ(downsample(std::vector<double>{1, 2}, 10).size(), 2U);
+}
+
+TEST(HtmlPage, CannotBeEndedByItsData) {
+    const std::string page =
+        html_page("a < b", PageScript::incident, {{"name", "</script><script>alert(1)</script>"}});
+    EXPECT_EQ(page.find("alert(1)</script>"), std::string::npos);
+    EXPECT_NE(page.find("\\u003c/script>"), std::string::npos);
+    EXPECT_NE(page.find("<title>a &lt; b</title>"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace culprit

@@ -1,0 +1,100 @@
+"""culprit diagnose: the JSON that programs read, the screen, the page, and what bad input gets."""
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+from made_cases import write_case
+
+CULPRIT = os.environ["CULPRIT"]
+
+
+class Diagnose(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
+        self.case = write_case(self.root, ("proxy", "head", "replica-0"), "head", "cpu", 1, size=20.0)
+
+    def run_culprit(self, *arguments):
+        return subprocess.run([CULPRIT, "diagnose", *map(str, arguments)], capture_output=True, text=True,
+                              timeout=60, cwd=self.root)
+
+    def test_json_has_the_agreed_shape_and_is_complete(self):
+        done = self.run_culprit(self.case, "--method", "nsigma", "--variant", "reference", "--format", "json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        answer = json.loads(done.stdout)
+        self.assertEqual([answer[k] for k in ("method", "variant", "status")], ["nsigma", "reference", "ok"])
+        self.assertEqual(len(answer["ranking"]), 9)
+        scores = [suspect["score"] for suspect in answer["ranking"]]
+        self.assertEqual(scores, sorted(scores, reverse=True))
+        best = answer["ranking"][0]
+        self.assertEqual((best["name"], best["service"]), ("head_cpu", "head"))
+        shift = best["evidence"][0]
+        self.assertEqual((shift["kind"], shift["column"]), ("metric", "head_cpu"))
+        self.assertAlmostEqual(shift["baseline"], 10, delta=0.5)
+        self.assertGreater(shift["peak"], 28)
+        self.assertEqual(shift["onset"], "2023-11-14T22:14:20Z")
+        self.assertEqual(list(self.root.glob("*.html")), [])
+
+    def test_several_methods_give_an_array_and_top_cuts(self):
+        done = self.run_culprit(self.case, "--method", "nsigma,mean_shift", "--variant", "both", "--top", "2", "--format", "json")
+        answers = json.loads(done.stdout)
+        self.assertEqual([(a["method"], a["variant"]) for a in answers],
+                         [("nsigma", "reference"), ("nsigma", "published"), ("mean_shift", "published")])
+        self.assertTrue(all(len(a["ranking"]) == 2 for a in answers))
+
+    def test_the_screen_says_what_since_when_and_where_the_report_is(self):
+        done = self.run_culprit(self.case)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(" 1  head", done.stdout)
+        for words in ("9 metrics of 3 services every 1 s", "logs, traces", "22:14:20", "dev"):
+            self.assertIn(words, done.stdout)
+        name = done.stdout.split("report", 1)[1].split()[0]
+        page = (self.root / name).read_text()
+        self.assertTrue(page.rstrip().endswith("</html>"))
+        self.assertNotRegex(page, r"(src|href)=.https?://")
+
+    def test_hostile_names_stay_text(self):
+        data = (self.case / "data.csv").read_text()
+        (self.case / "data.csv").write_text(data.replace("head_cpu", "</script><img src=x>\x1b[31m_cpu"))
+        page = self.run_culprit(self.case, "--method", "nsigma", "--format", "html").stdout
+        self.assertNotIn("<img", page)
+        self.assertNotIn("\x1b", self.run_culprit(self.case, "--method", "nsigma", "--no-report").stdout)
+
+    def test_markdown_and_a_file(self):
+        done = self.run_culprit(self.case, "--format", "markdown", "--output", "out.md")
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+        self.assertIn("### 1. head", (self.root / "out.md").read_text())
+
+    def test_at_replaces_a_missing_time(self):
+        (self.case / "inject_time.txt").unlink()
+        (self.case / "case.json").unlink()
+        without = self.run_culprit(self.case, "--no-report")
+        self.assertEqual(without.returncode, 2, without.stdout)
+        self.assertIn("--at", without.stderr)
+        done = self.run_culprit(self.case, "--at", "1700000060", "--format", "json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout)["ranking"][0]["service"], "head")
+
+    def test_a_method_without_its_data_is_failed_and_1(self):
+        done = self.run_culprit(self.case, "--method", "tracerca", "--format", "json")
+        self.assertEqual(done.returncode, 1)
+        answer = json.loads(done.stdout)
+        self.assertEqual((answer["status"], answer["ranking"]), ("failed", []))
+        self.assertTrue(answer["reason"])
+        self.assertIn("error: tracerca", done.stderr)
+
+    def test_bad_requests_are_2(self):
+        for arguments, word in (((self.root / "nowhere",), "nowhere"), ((self.case, "--at", "soon"), "--at"),
+                                ((self.case, "--option", "x=1"), "x"), ((self.case, "--method", "nope"), "nope"),
+                                ((self.case, "--top", "0"), "top")):
+            done = self.run_culprit(*arguments)
+            self.assertEqual(done.returncode, 2, (arguments, done.stderr))
+            self.assertIn(word, done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
