@@ -20,19 +20,6 @@ constexpr double near_alpha = 1e-6;
 // A variance that no comparison of the sweep can take for a real one.
 constexpr double masked = -1.0;
 
-struct Thresholds {  // of r^2
-    double alpha, half_alpha, twice_alpha;
-};
-
-Thresholds thresholds(double alpha, double degrees_of_freedom) {
-    const auto critical = [&](double level) {
-        const double r =
-            std::tanh(-stats::normal_quantile(level / 2) / std::sqrt(degrees_of_freedom));
-        return r * r;
-    };
-    return {critical(alpha), critical(alpha / 2), critical(std::min(alpha * 2, 1.0))};
-}
-
 double binomial(std::size_t n, std::size_t k) {
     double value = 1.0;
     for (std::size_t i = 0; i < k; ++i)
@@ -57,8 +44,7 @@ public:
           count_(others.size()),
           result_(others.size()),
           active_(others.size()),
-          critical_(thresholds(test.alpha(), static_cast<double>(test.num_samples()) -
-                                                 static_cast<double>(size) - 3.0)) {
+          critical_(test.critical(size)) {
         levels_.resize(std::max<std::size_t>(size, 1));
         for (Level& level : levels_) {
             level.with_x.resize(count_);
@@ -245,7 +231,7 @@ private:
     const std::size_t count_;
     SeparationResult result_;
     std::size_t active_;  // neighbours still to separate
-    Thresholds critical_;
+    const FisherZ::Critical critical_;
     std::vector<Level> levels_;
     std::vector<double> leaf_with_x_;
     std::vector<double> leaf_variance_;
@@ -278,6 +264,14 @@ FisherZ FisherZ::of(MatrixView data, double alpha, unsigned num_threads) {
 FisherZ::FisherZ(Matrix correlations, std::size_t num_samples, double alpha)
     : correlations_(std::move(correlations)), num_samples_(num_samples), alpha_(alpha) {
     CULPRIT_CHECK(alpha > 0.0 && alpha < 0.5);
+    const double levels[] = {alpha, alpha / 2, alpha * 2};
+    double z[3];
+    for (int i = 0; i < 3; ++i) z[i] = -stats::normal_quantile(levels[i] / 2);
+    for (std::size_t size = 0; size < num_variables() && size + 3 < num_samples; ++size) {
+        const double root = std::sqrt(static_cast<double>(num_samples - size - 3));
+        const auto square = [&](int i) { return std::pow(std::tanh(z[i] / root), 2); };
+        critical_.push_back({square(0), square(1), square(2)});
+    }
 }
 
 double FisherZ::partial_correlation(std::size_t x, std::size_t y,
@@ -326,13 +320,21 @@ double FisherZ::p_value(std::size_t x, std::size_t y, std::span<const std::size_
 
 bool FisherZ::independent(std::size_t x, std::size_t y, std::span<const std::size_t> given,
                           TestCounts& counts) const {
+    ++counts.tests;
     if (num_samples_ <= given.size() + 3) {
-        ++counts.tests;
         ++counts.degenerate;
         return true;
     }
-    if (std::isnan(partial_correlation(x, y, given))) ++counts.degenerate;
-    return IndependenceTest::independent(x, y, given, counts);
+    const double r = partial_correlation(x, y, given);
+    if (std::isnan(r)) {
+        ++counts.degenerate;
+        return false;
+    }
+    const Critical& limit = critical_[given.size()];
+    const double square = r * r;
+    if (square >= limit.twice_alpha && square <= limit.half_alpha) ++counts.fragile;
+    if (std::abs(square - limit.alpha) > near_alpha * limit.alpha) return square < limit.alpha;
+    return p_value(x, y, given) > alpha_;
 }
 
 Result<SeparationResult> FisherZ::separate(std::size_t x, std::span<const std::size_t> others,

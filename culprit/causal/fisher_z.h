@@ -27,6 +27,11 @@ namespace culprit {
 /// Parity:   causal-learn 0.1.3.3 fisherz, 1e-9 absolute where the sub-matrix has condition < 1e6.
 class FisherZ : public IndependenceTest {
 public:
+    /// Values of r^2 at which p reaches alpha, alpha / 2 and 2 alpha.
+    struct Critical {
+        double alpha, half_alpha, twice_alpha;
+    };
+
     /// Computes the correlations of `data` [N x p].
     static FisherZ of(MatrixView data, double alpha, unsigned num_threads = 1);
     FisherZ(Matrix correlations, std::size_t num_samples, double alpha);
@@ -42,6 +47,8 @@ public:
 
     const Matrix& correlations() const { return correlations_; }
     std::size_t num_samples() const { return num_samples_; }
+    /// For conditioning sets of `size` < N - 3 members.
+    const Critical& critical(std::size_t size) const { return critical_[size]; }
     /// NaN when the sub-matrix is degenerate.
     double partial_correlation(std::size_t x, std::size_t y,
                                std::span<const std::size_t> given) const;
@@ -50,6 +57,7 @@ private:
     Matrix correlations_;
     std::size_t num_samples_ = 0;
     double alpha_ = 0.05;
+    std::vector<Critical> critical_;  // [|S|], while degrees of freedom are left
 };
 
 }  // namespace culprit

@@ -71,6 +71,7 @@ Result<std::vector<Triple>> find_colliders(const IndependenceTest& test, PcResul
 Result<PcResult> pc(const IndependenceTest& test, const PcOptions& options) {
     CULPRIT_TRY(Skeleton skeleton, find_skeleton(test, {.rule = SepsetRule::first,
                                                         .size_max = options.size_max,
+                                                        .tests_max = options.tests_max,
                                                         .num_threads = options.num_threads,
                                                         .stop = options.stop}));
     PcResult result{std::move(skeleton.graph), std::move(skeleton.sepsets), skeleton.counts, 0,

@@ -13,6 +13,7 @@ enum class ColliderRule : std::uint8_t {
 struct PcOptions {
     ColliderRule collider_rule = ColliderRule::sepset;
     std::size_t size_max = std::numeric_limits<std::size_t>::max();
+    std::uint64_t tests_max = std::numeric_limits<std::uint64_t>::max();  ///< see SkeletonOptions
     unsigned num_threads = 1;
     Stop stop = {};
 };
@@ -24,7 +25,7 @@ struct PcResult {
     /// Colliders whose arrows an earlier one contradicted: a sign of wrong tests. The earlier
     /// stays.
     std::size_t conflicts = 0;
-    bool truncated = false;  ///< `size_max` cut the search short
+    bool truncated = false;  ///< `size_max` or `tests_max` cut the search short
 };
 
 /// PC: the equivalence class of DAGs that explains the independences.

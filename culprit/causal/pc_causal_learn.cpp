@@ -149,6 +149,7 @@ private:
 Result<PcResult> pc_causal_learn(const IndependenceTest& test, const PcOptions& options) {
     CULPRIT_TRY(Skeleton skeleton, find_skeleton(test, {.rule = SepsetRule::union_of_all,
                                                         .size_max = options.size_max,
+                                                        .tests_max = options.tests_max,
                                                         .num_threads = options.num_threads,
                                                         .stop = options.stop}));
     PcResult result{std::move(skeleton.graph), std::move(skeleton.sepsets), skeleton.counts, 0,

@@ -60,13 +60,30 @@ Status search(const IndependenceTest& test, std::size_t size, const SkeletonOpti
     return {};
 }
 
+// Upper bound of the tests that one more size takes: every set for every pair, no early end.
+double tests_of_size(const MixedGraph& graph, std::size_t size) {
+    double tests = 0.0;
+    for (std::size_t x = 0; x < graph.num_nodes(); ++x) {
+        const std::size_t degree = graph.degree(x);
+        if (degree <= size) continue;
+        double sets = static_cast<double>(degree);
+        for (std::size_t k = 0; k < size; ++k)
+            sets *= static_cast<double>(degree - 1 - k) / static_cast<double>(k + 1);
+        tests += sets;
+    }
+    return tests;
+}
+
 }  // namespace
 
 Result<Skeleton> find_skeleton(const IndependenceTest& test, const SkeletonOptions& options) {
     const std::size_t n = test.num_variables();
     Skeleton skeleton{MixedGraph::complete(n, Mark::tail), SeparatingSets(n), {}, false};
     for (std::size_t size = 0; skeleton.graph.degree_max() > size; ++size) {
-        skeleton.truncated = size > options.size_max;
+        skeleton.truncated =
+            size > options.size_max ||
+            static_cast<double>(skeleton.counts.tests) + tests_of_size(skeleton.graph, size) >
+                static_cast<double>(options.tests_max);
         if (skeleton.truncated) break;
         CULPRIT_TRY_STATUS(search(test, size, options, skeleton));
     }

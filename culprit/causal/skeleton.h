@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <optional>
 #include <vector>
@@ -34,8 +35,11 @@ private:
 
 struct SkeletonOptions {
     SepsetRule rule = SepsetRule::first;
-    /// Largest conditioning set; `Skeleton::truncated` says whether it cut the search short.
+    /// Largest conditioning set.
     std::size_t size_max = std::numeric_limits<std::size_t>::max();
+    /// Work bound: a size that could take the tests done beyond this number is not begun. The bound
+    /// counts tests, not time, so that the answer stays the same everywhere.
+    std::uint64_t tests_max = std::numeric_limits<std::uint64_t>::max();
     unsigned num_threads = 1;
     Stop stop = {};
 };
@@ -44,7 +48,7 @@ struct Skeleton {
     MixedGraph graph;  ///< undirected: two tails
     SeparatingSets sepsets;
     TestCounts counts;
-    bool truncated = false;
+    bool truncated = false;  ///< `size_max` or `tests_max` cut the search short
 };
 
 /// The adjacency search of PC-stable: which pairs can no set of neighbours separate?
