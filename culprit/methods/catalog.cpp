@@ -17,6 +17,11 @@ std::unique_ptr<Method> make_microscope();
 std::unique_ptr<Method> make_mmbaro();
 std::unique_ptr<Method> make_monitorrank();
 std::unique_ptr<Method> make_nsigma();
+std::unique_ptr<Method> make_fci_pagerank();
+std::unique_ptr<Method> make_fci_randomwalk();
+std::unique_ptr<Method> make_granger_pagerank();
+std::unique_ptr<Method> make_granger_randomwalk();
+std::unique_ptr<Method> make_pc_randomwalk();
 std::unique_ptr<Method> make_pc_pagerank();
 std::unique_ptr<Method> make_pdiagnose();
 std::unique_ptr<Method> make_tracerca();
@@ -27,6 +32,11 @@ constexpr CatalogEntry entries[] = {
     {"dummy", make_dummy},
     {"pc_pagerank", make_pc_pagerank},
     {"e_diagnosis", make_e_diagnosis},
+    {"pc_randomwalk", make_pc_randomwalk},
+    {"fci_pagerank", make_fci_pagerank},
+    {"fci_randomwalk", make_fci_randomwalk},
+    {"granger_pagerank", make_granger_pagerank},
+    {"granger_randomwalk", make_granger_randomwalk},
     {"baro", make_baro},
     {"nsigma", make_nsigma},
     {"microrca", make_microrca},

@@ -119,7 +119,36 @@ std::vector<OptionInfo> search_options() {
              .default_value = 1000,
              .minimum = 0,
              .maximum = 1000,
-             .help = "largest conditioning set; a smaller one bounds the time on dense graphs"}};
+             .help = "largest conditioning set; a smaller one bounds the time on dense graphs"},
+            {.name = "tests_max",
+             .default_value = 1e9,
+             .minimum = 1,
+             .maximum = 1e15,
+             .help = "independence tests to spend; larger conditioning sets that would exceed them "
+                     "are left out, and the answer says so"}};
+}
+
+std::uint64_t tests_max(const RunContext& context, const MethodInfo& info) {
+    return static_cast<std::uint64_t>(context.option(info, "tests_max"));
+}
+
+Divergence study_walk_divergence() {
+    return {.reference =
+                "all node scores start at 0, so every step is a uniform draw from a "
+                "generator that always starts from seed 0: the answer is a function of "
+                "the number of columns alone and ignores the data",
+            .published =
+                "steps along the graph, weighted by |correlation with the symptom|; "
+                "expected visits instead of one simulated walk"};
+}
+
+void add_search_notes(Diagnosis& diagnosis, const MixedGraph& graph, const TestCounts& counts,
+                      bool truncated) {
+    diagnosis.notes.push_back(fragility_note(graph, counts));
+    if (truncated)
+        diagnosis.notes.push_back(
+            "search cut short: the largest conditioning sets were left out (conditioning_max, "
+            "tests_max)");
 }
 
 std::size_t conditioning_max(const RunContext& context, const MethodInfo& info) {

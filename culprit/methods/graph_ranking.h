@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -44,11 +45,19 @@ std::size_t symptom_column(const StudyView& view, const StudyMatrix& table,
 /// An answer by rule with its reason.
 Diagnosis degenerate(std::string reason, Ranking ranking = {});
 
+/// Notes on the search: how fragile its graph is, and whether a bound cut it short.
+void add_search_notes(Diagnosis& diagnosis, const MixedGraph& graph, const TestCounts& counts,
+                      bool truncated);
+
 /// "graph: 12 edges from 3,402 tests, 7.1 % of them with p within a factor of two of alpha".
 std::string fragility_note(const MixedGraph& graph, const TestCounts& counts);
 
-/// Options of the searches: alpha, and the largest conditioning set.
+/// What all four random walks of the study have in common.
+Divergence study_walk_divergence();
+
+/// Options of the searches: alpha first, then the bounds on the conditioning sets and on the work.
 std::vector<OptionInfo> search_options();
 std::size_t conditioning_max(const RunContext& context, const MethodInfo& info);
+std::uint64_t tests_max(const RunContext& context, const MethodInfo& info);
 
 }  // namespace culprit

@@ -87,12 +87,12 @@ Result<Diagnosis> PcPageRank::diagnose(const Incident& incident, const RunContex
         FisherZ::of(table.values, context.option(info_, "alpha"), context.num_threads);
     CULPRIT_TRY(const PcResult found, (reference ? pc_causal_learn : pc)(
                                           test, {.size_max = conditioning_max(context, info_),
+                                                 .tests_max = tests_max(context, info_),
                                                  .num_threads = context.num_threads,
                                                  .stop = context.stop}));
     CULPRIT_TRY(Diagnosis diagnosis,
                 (reference ? shifted_ranking : converged_ranking)(view, table, found.graph));
-    diagnosis.notes.push_back(fragility_note(found.graph, found.counts));
-    if (found.truncated) diagnosis.notes.push_back("the conditioning sets were capped");
+    add_search_notes(diagnosis, found.graph, found.counts, found.truncated);
     return diagnosis;
 }
 

@@ -1,0 +1,70 @@
+#include <memory>
+
+#include "culprit/causal/fci.h"
+#include "culprit/causal/fisher_z.h"
+#include "culprit/methods/graph_ranking.h"
+
+namespace culprit {
+namespace {
+
+class FciRandomWalk : public Method {
+public:
+    const MethodInfo& info() const override { return info_; }
+    Result<Diagnosis> diagnose(const Incident& incident, const RunContext& context) const override;
+
+private:
+    MethodInfo info_ = {
+        .name = "fci_randomwalk",
+        .summary =
+            "Learns a causal graph that allows for hidden common causes with FCI and walks "
+            "from the symptom to causes.",
+        .family = MethodFamily::metric,
+        .in_study = true,
+        .citation =
+            "Spirtes, Meek, Richardson, Causal Inference in the Presence of Latent "
+            "Variables and Selection Bias, UAI 1995; Zhang, On the Completeness of "
+            "Orientation Rules, Artificial Intelligence 172, 2008; walk: Kim, Sumbaly, "
+            "Shah, Root Cause Detection in a Service-Oriented Architecture, SIGMETRICS "
+            "2013",
+        .reads = "metrics",
+        .ranks = "metric columns",
+        .cost = "exponential in the degree and in the possible d-separators",
+        .options = search_options(),
+        .divergences = {
+            study_walk_divergence(),
+            {.reference = "rule 3 never fires, rules 5 to 10 are missing, possible d-separators "
+                          "end after two steps, a set found there counts for one order of the pair",
+             .published = "all ten rules, complete possible d-separators"}}};
+};
+
+Result<Diagnosis> FciRandomWalk::diagnose(const Incident& incident,
+                                          const RunContext& context) const {
+    CULPRIT_TRY(const StudyView view, StudyView::of(incident));
+    const StudyMatrix table = preprocess(view);
+    if (table.columns.empty()) return degenerate("no column varies");
+    const bool reference = context.variant == Variant::reference;
+    const FisherZ test =
+        FisherZ::of(table.values, context.option(info_, "alpha"), context.num_threads);
+    CULPRIT_TRY(const FciResult found, (reference ? fci_causal_learn : fci)(
+                                           test, {.size_max = conditioning_max(context, info_),
+                                                  .tests_max = tests_max(context, info_),
+                                                  .num_threads = context.num_threads,
+                                                  .stop = context.stop}));
+    Diagnosis diagnosis;
+    if (reference) {
+        diagnosis.ranking = study_walk(view, table);
+    } else if (found.graph.num_edges() == 0) {
+        diagnosis = degenerate("FCI found no edge: column order", columns_in_order(view, table));
+    } else {
+        CULPRIT_TRY(diagnosis.ranking,
+                    published_walk(view, table, found.graph, test.correlations(), incident));
+    }
+    add_search_notes(diagnosis, found.graph, found.counts, found.truncated);
+    return diagnosis;
+}
+
+}  // namespace
+
+std::unique_ptr<Method> make_fci_randomwalk() { return std::make_unique<FciRandomWalk>(); }
+
+}  // namespace culprit

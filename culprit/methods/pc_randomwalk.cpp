@@ -1,0 +1,68 @@
+#include <memory>
+
+#include "culprit/causal/fisher_z.h"
+#include "culprit/causal/pc.h"
+#include "culprit/methods/graph_ranking.h"
+
+namespace culprit {
+namespace {
+
+class PcRandomWalk : public Method {
+public:
+    const MethodInfo& info() const override { return info_; }
+    Result<Diagnosis> diagnose(const Incident& incident, const RunContext& context) const override;
+
+private:
+    MethodInfo info_ = {
+        .name = "pc_randomwalk",
+        .summary =
+            "Learns a causal graph over the metrics with the PC algorithm and walks from "
+            "the symptom to causes.",
+        .family = MethodFamily::metric,
+        .in_study = true,
+        .citation =
+            "Spirtes, Glymour, Scheines, Causation, Prediction, and Search, MIT Press "
+            "2000; walk: Kim, Sumbaly, Shah, Root Cause Detection in a Service-Oriented "
+            "Architecture, SIGMETRICS 2013",
+        .reads = "metrics",
+        .ranks = "metric columns",
+        .cost = "exponential in the largest degree of the graph, O(p^2) tests when it is sparse",
+        .options = search_options(),
+        .divergences = {
+            study_walk_divergence(),
+            {.reference = "all subsets are tested; the union of the separating sets decides on "
+                          "colliders; an incomplete ancestor table blocks some of Meek's rules",
+             .published = "the first separating set ends the search of a pair and decides"}}};
+};
+
+Result<Diagnosis> PcRandomWalk::diagnose(const Incident& incident,
+                                         const RunContext& context) const {
+    CULPRIT_TRY(const StudyView view, StudyView::of(incident));
+    const StudyMatrix table = preprocess(view);
+    if (table.columns.empty()) return degenerate("no column varies");
+    const bool reference = context.variant == Variant::reference;
+    const FisherZ test =
+        FisherZ::of(table.values, context.option(info_, "alpha"), context.num_threads);
+    CULPRIT_TRY(const PcResult found, (reference ? pc_causal_learn : pc)(
+                                          test, {.size_max = conditioning_max(context, info_),
+                                                 .tests_max = tests_max(context, info_),
+                                                 .num_threads = context.num_threads,
+                                                 .stop = context.stop}));
+    Diagnosis diagnosis;
+    if (reference) {
+        diagnosis.ranking = study_walk(view, table);
+    } else if (found.graph.num_edges() == 0) {
+        diagnosis = degenerate("PC found no edge: column order", columns_in_order(view, table));
+    } else {
+        CULPRIT_TRY(diagnosis.ranking,
+                    published_walk(view, table, found.graph, test.correlations(), incident));
+    }
+    add_search_notes(diagnosis, found.graph, found.counts, found.truncated);
+    return diagnosis;
+}
+
+}  // namespace
+
+std::unique_ptr<Method> make_pc_randomwalk() { return std::make_unique<PcRandomWalk>(); }
+
+}  // namespace culprit
