@@ -7,6 +7,7 @@
 namespace culprit {
 
 std::unique_ptr<Method> make_baro();
+std::unique_ptr<Method> make_circa();
 std::unique_ptr<Method> make_dummy();
 std::unique_ptr<Method> make_e_diagnosis();
 std::unique_ptr<Method> make_latest_change();
@@ -38,6 +39,7 @@ constexpr CatalogEntry entries[] = {
     {"granger_pagerank", make_granger_pagerank},
     {"granger_randomwalk", make_granger_randomwalk},
     {"baro", make_baro},
+    {"circa", make_circa},
     {"nsigma", make_nsigma},
     {"microrca", make_microrca},
     {"microscope", make_microscope},
