@@ -32,12 +32,12 @@ namespace {
 constexpr CatalogEntry entries[] = {
     {"dummy", make_dummy},
     {"pc_pagerank", make_pc_pagerank},
-    {"e_diagnosis", make_e_diagnosis},
     {"pc_randomwalk", make_pc_randomwalk},
     {"fci_pagerank", make_fci_pagerank},
     {"fci_randomwalk", make_fci_randomwalk},
     {"granger_pagerank", make_granger_pagerank},
     {"granger_randomwalk", make_granger_randomwalk},
+    {"e_diagnosis", make_e_diagnosis},
     {"baro", make_baro},
     {"circa", make_circa},
     {"nsigma", make_nsigma},
