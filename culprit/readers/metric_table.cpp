@@ -1,67 +1,32 @@
 #include "culprit/readers/metric_table.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
-#include <limits>
 #include <memory>
-#include <mutex>
+#include <new>
 #include <numeric>
 #include <unordered_set>
 
 #include "culprit/base/check.h"
 #include "culprit/base/parallel.h"
+#include "culprit/readers/chunk_parser.h"
 #include "culprit/readers/csv_cursor.h"
 #include "culprit/readers/file_bytes.h"
-#include "culprit/readers/number.h"
-#include "culprit/readers/time_text.h"
+#include "culprit/readers/separators.h"
 
 namespace culprit {
 namespace {
 
-constexpr std::size_t no_column = std::numeric_limits<std::size_t>::max();
 constexpr std::size_t chunk_bytes_min = std::size_t{1} << 18U;
-constexpr double missing = std::numeric_limits<double>::quiet_NaN();
+constexpr std::size_t huge_page_bytes = std::size_t{1} << 21U;
 
 struct Header {
-    std::size_t num_fields = 0;
-    std::size_t time_field = no_column;
-    std::vector<std::size_t> target;  // field -> value column, no_column for time and index
-    std::vector<std::string> names;   // of the value columns
-    std::vector<std::size_t> field;   // value column -> field
-};
-
-// What one cell's reading found besides numbers, per column.
-struct CellCounts {
-    std::uint64_t numbers = 0;
-    std::uint64_t texts = 0;
-    std::uint64_t infinites = 0;
-    CellPosition first_text;
-    CellPosition first_infinite;
-    std::string text_example;
-};
-
-struct RowProblems {
-    std::uint64_t ragged = 0;
-    std::uint64_t bad_time = 0;
-    std::uint64_t malformed = 0;
-    std::uint64_t ragged_line = 0;
-    std::size_t ragged_fields = 0;
-    std::uint64_t bad_time_line = 0;
-    std::uint64_t malformed_line = 0;
-    std::string bad_time_example;
-};
-
-// A run of whole lines, read by one thread into its own rows.
-struct Chunk {
-    std::string_view text;
-    std::uint64_t first_line = 0;
-    std::size_t first_row = 0;
-    std::size_t num_rows_max = 0;
-    std::size_t num_rows = 0;  // rows kept
-    RowProblems rows;
-    std::vector<std::pair<std::size_t, CellCounts>> odd_cells;  // by column, few
+    RowLayout layout;
+    std::vector<std::string> names;  // of the value columns
 };
 
 Result<Header> read_header(const CsvCursor& cursor, ProblemList& problems) {
@@ -72,19 +37,19 @@ Result<Header> read_header(const CsvCursor& cursor, ProblemList& problems) {
         return problems.refuse(
             at, fmt::format("expected at most {} columns, found {}", columns_max, fields.size()));
     Header header;
-    header.num_fields = fields.size();
-    header.target.assign(fields.size(), no_column);
+    RowLayout& layout = header.layout;
+    layout.target.assign(fields.size(), no_column);
     for (const std::string_view wanted : {"time", "timestamp"}) {
         const auto found = std::find(fields.begin(), fields.end(), wanted);
-        if (header.time_field == no_column && found != fields.end())
-            header.time_field = static_cast<std::size_t>(found - fields.begin());
+        if (layout.time_field == no_column && found != fields.end())
+            layout.time_field = static_cast<std::size_t>(found - fields.begin());
     }
-    if (header.time_field == no_column)
+    if (layout.time_field == no_column)
         return problems.refuse(
             at, fmt::format("expected a column \"time\", found {}", quote_for_message(fields[0])));
     std::unordered_set<std::string> taken;
     for (std::size_t f = 0; f < fields.size(); ++f) {
-        if (f == header.time_field || fields[f].empty() || fields[f].starts_with("Unnamed"))
+        if (f == layout.time_field || fields[f].empty() || fields[f].starts_with("Unnamed"))
             continue;
         const CellPosition cell{cursor.line(), f + 1};
         if (fields[f].size() > name_bytes_max) {
@@ -110,8 +75,8 @@ Result<Header> read_header(const CsvCursor& cursor, ProblemList& problems) {
                             quote_for_message(name), quote_for_message(renamed))));
             name = std::move(renamed);
         }
-        header.target[f] = header.names.size();
-        header.field.push_back(f);
+        layout.target[f] = header.names.size();
+        layout.field.push_back(f);
         header.names.push_back(std::move(name));
     }
     return header;
@@ -120,26 +85,36 @@ Result<Header> read_header(const CsvCursor& cursor, ProblemList& problems) {
 // The line and first row of each chunk are counted before any is parsed.
 std::vector<Chunk> split(std::string_view body, std::uint64_t first_line, unsigned num_threads) {
     std::vector<Chunk> chunks;
-    const bool quoted = std::memchr(body.data(), '"', body.size()) != nullptr;
-    std::size_t num_chunks = quoted ? 1 : body.size() / chunk_bytes_min + 1;
-    if (num_threads == 1) num_chunks = 1;
-    num_chunks = std::min<std::size_t>(num_chunks, 64);
-    const std::size_t chunk_bytes = body.size() / num_chunks + 1;
+    const std::size_t num_pieces =
+        num_threads == 1 ? 1 : std::min<std::size_t>(body.size() / chunk_bytes_min + 1, 64);
+    const std::size_t piece_bytes = body.size() / num_pieces + 1;
     while (!body.empty()) {
         std::size_t end = body.size();
-        if (chunk_bytes < body.size() && chunks.size() + 1 < num_chunks)
-            end = std::min(body.find('\n', chunk_bytes), body.size() - 1) + 1;
-        chunks.emplace_back().text = body.substr(0, end);
+        if (piece_bytes < body.size())
+            end = std::min(body.find('\n', piece_bytes), body.size() - 1) + 1;
+        Chunk& chunk = chunks.emplace_back();
+        chunk.text = body.substr(0, end);
+        chunk.readable = body.size();
         body.remove_prefix(end);
     }
     parallel_for(chunks.size(), num_threads, [&](std::size_t begin, std::size_t end) {
         for (std::size_t i = begin; i < end; ++i) {
-            const std::string_view text = chunks[i].text;
-            chunks[i].num_rows_max =
-                static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) +
-                (text.back() == '\n' ? 0 : 1);
+            const LineCount count = count_lines(chunks[i].text);
+            chunks[i].num_rows_max = count.num_newlines + (chunks[i].text.back() == '\n' ? 0 : 1);
+            chunks[i].has_quotes = count.has_quotes;
         }
     });
+    const bool has_quotes = std::any_of(chunks.begin(), chunks.end(),
+                                        [](const Chunk& chunk) { return chunk.has_quotes; });
+    if (has_quotes && chunks.size() > 1) {
+        // A cut may lie inside quotes: one piece then.
+        Chunk whole = chunks.front();
+        whole.has_quotes = true;
+        whole.text = {whole.text.data(), whole.readable};
+        for (std::size_t i = 1; i < chunks.size(); ++i)
+            whole.num_rows_max += chunks[i].num_rows_max;
+        chunks.assign(1, whole);
+    }
     std::size_t row = 0;
     for (Chunk& chunk : chunks) {
         chunk.first_row = row;
@@ -149,145 +124,22 @@ std::vector<Chunk> split(std::string_view body, std::uint64_t first_line, unsign
     return chunks;
 }
 
-class ChunkParser {
-public:
-    ChunkParser(const Header& header, Chunk& chunk, double* values, TimePoint* times,
-                std::size_t stride)
-        : header_(header),
-          chunk_(chunk),
-          values_(values + chunk.first_row),
-          times_(times + chunk.first_row),
-          stride_(stride) {}
-
-    void run() {
-        if (std::memchr(chunk_.text.data(), '"', chunk_.text.size()) != nullptr)
-            run_quoted();
-        else
-            run_plain();
-        for (auto& [column, counts] : odd_) chunk_.odd_cells.emplace_back(column, counts);
-        std::sort(chunk_.odd_cells.begin(), chunk_.odd_cells.end(),
-                  [](const auto& a, const auto& b) { return a.first < b.first; });
-    }
-
-private:
-    void run_plain();
-    void run_quoted();
-    bool read_plain_row(const char*& p, const char* end);
-    void odd_cell(std::size_t column, std::string_view cell);
-    bool read_time(std::string_view cell);
-    void ragged(std::size_t num_fields) {
-        if (chunk_.rows.ragged++ == 0) {
-            chunk_.rows.ragged_line = line_;
-            chunk_.rows.ragged_fields = num_fields;
-        }
-    }
-
-    const Header& header_;
-    Chunk& chunk_;
-    double* values_;
-    TimePoint* times_;
-    std::size_t stride_;
-    std::uint64_t line_ = 0;
-    std::unordered_map<std::size_t, CellCounts> odd_;
-};
-
-bool ChunkParser::read_time(std::string_view cell) {
-    const auto time = parse_time_text(cell);
-    if (time) {
-        times_[chunk_.num_rows] = *time;
-        return true;
-    }
-    if (chunk_.rows.bad_time++ == 0) {
-        chunk_.rows.bad_time_line = line_;
-        chunk_.rows.bad_time_example = quote_for_message(cell);
-    }
-    return false;
+// Not initialised: every slot of a row in use is written. Large ones lie on huge pages where the
+// system has them, which saves most of the page faults.
+std::shared_ptr<double> allocate(std::size_t count) {
+    std::size_t bytes = std::max<std::size_t>(count, 1) * sizeof(double);
+    const bool large = bytes >= 2 * huge_page_bytes;
+    const std::size_t alignment = large ? huge_page_bytes : 64;
+    bytes = (bytes + alignment - 1) / alignment * alignment;
+    void* memory = std::aligned_alloc(alignment, bytes);
+    if (memory == nullptr) throw std::bad_alloc();
+    if (large) madvise(memory, bytes, MADV_HUGEPAGE);
+    return {static_cast<double*>(memory), [](double* p) { std::free(p); }};
 }
 
-void ChunkParser::odd_cell(std::size_t column, std::string_view cell) {
-    double value = missing;
-    const CellKind kind = parse_cell(cell, value);
-    values_[column * stride_ + chunk_.num_rows] = value;
-    if (kind != CellKind::text && kind != CellKind::infinite) return;
-    CellCounts& counts = odd_[column];
-    const CellPosition at{line_, header_.field[column] + 1};
-    if (kind == CellKind::infinite) {
-        if (counts.infinites++ == 0) counts.first_infinite = at;
-    } else if (counts.texts++ == 0) {
-        counts.first_text = at;
-        counts.text_example = quote_for_message(cell);
-    }
-}
-
-// One line without quotes; p ends behind it.
-bool ChunkParser::read_plain_row(const char*& p, const char* end) {
-    const std::size_t row = chunk_.num_rows;
-    bool good_time = false;
-    std::size_t field = 0;
-    while (true) {
-        const std::size_t column = field < header_.num_fields ? header_.target[field] : no_column;
-        const char* const cell = p;
-        double value = 0.0;
-        if (column != no_column && parse_simple_decimal(p, end, value) &&
-            (p == end || *p == ',' || *p == '\n')) {
-            values_[column * stride_ + row] = value;
-        } else {
-            p = cell;
-            while (p != end && *p != ',' && *p != '\n') ++p;
-            std::string_view text(cell, static_cast<std::size_t>(p - cell));
-            if ((p == end || *p == '\n') && text.ends_with('\r')) text.remove_suffix(1);
-            if (column != no_column)
-                odd_cell(column, text);
-            else if (field == header_.time_field)
-                good_time = read_time(text);
-        }
-        ++field;
-        if (p == end) break;
-        if (*p++ == '\n') break;
-    }
-    if (field != header_.num_fields) {
-        ragged(field);
-        return false;
-    }
-    return good_time;
-}
-
-void ChunkParser::run_plain() {
-    const char* p = chunk_.text.data();
-    const char* const end = p + chunk_.text.size();
-    line_ = chunk_.first_line;
-    for (; p != end; ++line_) {
-        if (*p == '\n' || (*p == '\r' && p + 1 != end && p[1] == '\n')) {
-            p += *p == '\n' ? 1 : 2;
-            continue;
-        }
-        if (read_plain_row(p, end)) ++chunk_.num_rows;
-    }
-}
-
-void ChunkParser::run_quoted() {
-    CsvCursor cursor(chunk_.text, chunk_.first_line);
-    while (cursor.next()) {
-        line_ = cursor.line();
-        const auto& fields = cursor.fields();
-        if (cursor.malformed()) {
-            if (chunk_.rows.malformed++ == 0) chunk_.rows.malformed_line = line_;
-            continue;
-        }
-        if (fields.size() != header_.num_fields) {
-            ragged(fields.size());
-            continue;
-        }
-        if (!read_time(fields[header_.time_field])) continue;
-        for (std::size_t f = 0; f < fields.size(); ++f)
-            if (header_.target[f] != no_column) odd_cell(header_.target[f], fields[f]);
-        ++chunk_.num_rows;
-    }
-}
-
-Status note_rows(const std::vector<Chunk>& chunks, const Header& header, ProblemList& problems) {
+Status note_rows(const std::vector<Chunk>& chunks, const RowLayout& layout, ProblemList& problems) {
     for (const Chunk& chunk : chunks) {
-        const RowProblems& rows = chunk.rows;
+        const UnusedRows& rows = chunk.unused;
         if (rows.malformed > 0)
             CULPRIT_TRY_STATUS(problems.note("quote", {rows.malformed_line, 0},
                                              "expected a closed quote followed by a comma; the row "
@@ -297,11 +149,11 @@ Status note_rows(const std::vector<Chunk>& chunks, const Header& header, Problem
             CULPRIT_TRY_STATUS(
                 problems.note("ragged", {rows.ragged_line, 0},
                               fmt::format("expected {} fields, found {}; the row was not used",
-                                          header.num_fields, rows.ragged_fields),
+                                          layout.target.size(), rows.ragged_fields),
                               rows.ragged));
         if (rows.bad_time > 0)
             CULPRIT_TRY_STATUS(
-                problems.note("time", {rows.bad_time_line, header.time_field + 1},
+                problems.note("time", {rows.bad_time_line, layout.time_field + 1},
                               fmt::format("expected a time, found {}; the row was not used",
                                           rows.bad_time_example),
                               rows.bad_time));
@@ -309,39 +161,37 @@ Status note_rows(const std::vector<Chunk>& chunks, const Header& header, Problem
     return {};
 }
 
-std::vector<CellCounts> merge_cells(const std::vector<Chunk>& chunks, std::size_t num_columns) {
-    std::vector<CellCounts> merged(num_columns);
-    for (const Chunk& chunk : chunks) {
-        for (const auto& [column, counts] : chunk.odd_cells) {
-            CellCounts& into = merged[column];
-            if (into.texts == 0) {
-                into.first_text = counts.first_text;
-                into.text_example = counts.text_example;
-            }
-            if (into.infinites == 0) into.first_infinite = counts.first_infinite;
-            into.texts += counts.texts;
-            into.infinites += counts.infinites;
-        }
-    }
+std::vector<OddCells> merge_cells(const std::vector<Chunk>& chunks, std::size_t num_columns) {
+    std::vector<OddCells> merged(num_columns);
+    for (const Chunk& chunk : chunks)
+        for (const auto& [column, cells] : chunk.odd_cells) merged[column].merge(cells);
     return merged;
 }
 
+// Rows of the table, with the file's line of each.
+struct Rows {
+    std::vector<TimePoint> times;
+    std::vector<std::uint64_t> lines;
+};
+
 // Closes the gaps that rows left out have made, column by column.
-std::size_t close_gaps(const std::vector<Chunk>& chunks, std::size_t num_columns, double* values,
-                       std::size_t stride, std::vector<TimePoint>& times) {
+void close_gaps(const std::vector<Chunk>& chunks, std::size_t num_columns,
+                const TableTarget& target, Rows& rows) {
     std::size_t num_rows = 0;
     for (const Chunk& chunk : chunks) {
         if (chunk.first_row != num_rows) {
-            for (std::size_t c = 0; c < num_columns; ++c)
-                std::memmove(values + c * stride + num_rows, values + c * stride + chunk.first_row,
+            for (std::size_t c = 0; c < num_columns; ++c) {
+                double* const column = target.values + c * target.stride;
+                std::memmove(column + num_rows, column + chunk.first_row,
                              chunk.num_rows * sizeof(double));
-            std::copy_n(times.begin() + static_cast<std::ptrdiff_t>(chunk.first_row),
-                        chunk.num_rows, times.begin() + static_cast<std::ptrdiff_t>(num_rows));
+            }
+            std::copy_n(target.times + chunk.first_row, chunk.num_rows, target.times + num_rows);
+            std::copy_n(target.lines + chunk.first_row, chunk.num_rows, target.lines + num_rows);
         }
         num_rows += chunk.num_rows;
     }
-    times.resize(num_rows);
-    return num_rows;
+    rows.times.resize(num_rows);
+    rows.lines.resize(num_rows);
 }
 
 struct RowOrder {
@@ -377,30 +227,29 @@ RowOrder order_rows(const std::vector<TimePoint>& times) {
     return order;
 }
 
-Status note_order(const RowOrder& order, const std::vector<TimePoint>& times,
+Status note_order(const RowOrder& order, const Rows& rows, std::size_t time_field,
                   ProblemList& problems) {
     if (order.num_unsorted > 0)
-        CULPRIT_TRY_STATUS(problems.note(
-            "unsorted", {},
-            fmt::format("expected ascending times, found {} after {} in data row {}; sorted",
-                        format_time(times[order.first_unsorted]),
-                        format_time(times[order.first_unsorted - 1]), order.first_unsorted + 1),
-            order.num_unsorted));
+        CULPRIT_TRY_STATUS(
+            problems.note("unsorted", {rows.lines[order.first_unsorted], time_field + 1},
+                          fmt::format("expected ascending times, found {} after {}; sorted",
+                                      format_time(rows.times[order.first_unsorted]),
+                                      format_time(rows.times[order.first_unsorted - 1])),
+                          order.num_unsorted));
     if (order.num_duplicates > 0)
         CULPRIT_TRY_STATUS(problems.note(
-            "duplicate time", {},
-            fmt::format("expected one row per time, found {} again in data row {}; the first row "
-                        "stays",
-                        format_time(times[order.first_duplicate]), order.first_duplicate + 1),
+            "duplicate time", {rows.lines[order.first_duplicate], time_field + 1},
+            fmt::format("expected one row per time, found {} again; the first row stays",
+                        format_time(rows.times[order.first_duplicate])),
             order.num_duplicates));
     return {};
 }
 
-void apply_order(const RowOrder& order, std::size_t num_columns, double* values, std::size_t stride,
+void apply_order(const RowOrder& order, std::size_t num_columns, const TableTarget& target,
                  std::vector<TimePoint>& times) {
     std::vector<double> sorted(order.rows.size());
     for (std::size_t c = 0; c < num_columns; ++c) {
-        double* const column = values + c * stride;
+        double* const column = target.values + c * target.stride;
         for (std::size_t i = 0; i < sorted.size(); ++i) sorted[i] = column[order.rows[i]];
         std::copy(sorted.begin(), sorted.end(), column);
     }
@@ -410,7 +259,7 @@ void apply_order(const RowOrder& order, std::size_t num_columns, double* values,
     times = std::move(sorted_times);
 }
 
-bool is_text(const CellCounts& counts, std::string_view name, const double* values,
+bool is_text(const OddCells& counts, std::string_view name, const double* values,
              std::size_t num_rows) {
     if (counts.texts == 0) return false;
     for (const std::string_view ending : {"_pod_name", "_pod_ip", "_node_name", "_node_ip"})
@@ -420,7 +269,7 @@ bool is_text(const CellCounts& counts, std::string_view name, const double* valu
     return counts.texts > numbers;
 }
 
-Status note_cells(const CellCounts& counts, const std::string& name, ProblemList& problems) {
+Status note_cells(const OddCells& counts, const std::string& name, ProblemList& problems) {
     if (counts.texts > 0)
         CULPRIT_TRY_STATUS(problems.note(
             "text " + name, counts.first_text,
@@ -438,7 +287,7 @@ Status note_cells(const CellCounts& counts, const std::string& name, ProblemList
 }
 
 // Moves the kept columns together, each to `num_rows` values, and names them.
-Result<MetricTable> assemble(Header header, const std::vector<CellCounts>& cells,
+Result<MetricTable> assemble(Header header, const std::vector<OddCells>& cells,
                              std::shared_ptr<double> values, std::size_t stride,
                              std::vector<TimePoint> times, ProblemList& problems) {
     MetricTable table;
@@ -482,21 +331,19 @@ Result<MetricTable> read_metric_table(std::string_view bytes, ProblemList& probl
         return problems.refuse({}, fmt::format("expected a table that fits into memory, found {} "
                                                "rows of {} columns",
                                                stride, num_columns));
-    // Not initialised: every slot of a kept row is written.
-    std::shared_ptr<double> values(new double[std::max<std::size_t>(num_columns * stride, 1)],
-                                   std::default_delete<double[]>());
-    std::vector<TimePoint> times(stride);
+    std::shared_ptr<double> values = allocate(num_columns * stride);
+    Rows rows{std::vector<TimePoint>(stride), std::vector<std::uint64_t>(stride)};
+    const TableTarget target{values.get(), rows.times.data(), rows.lines.data(), stride};
     parallel_for(chunks.size(), num_threads, [&](std::size_t begin, std::size_t end) {
-        for (std::size_t i = begin; i < end; ++i)
-            ChunkParser(header, chunks[i], values.get(), times.data(), stride).run();
+        for (std::size_t i = begin; i < end; ++i) parse_chunk(header.layout, chunks[i], target);
     });
-    CULPRIT_TRY_STATUS(note_rows(chunks, header, problems));
-    close_gaps(chunks, num_columns, values.get(), stride, times);
-    const RowOrder order = order_rows(times);
-    CULPRIT_TRY_STATUS(note_order(order, times, problems));
-    if (!order.rows.empty()) apply_order(order, num_columns, values.get(), stride, times);
+    CULPRIT_TRY_STATUS(note_rows(chunks, header.layout, problems));
+    close_gaps(chunks, num_columns, target, rows);
+    const RowOrder order = order_rows(rows.times);
+    CULPRIT_TRY_STATUS(note_order(order, rows, header.layout.time_field, problems));
+    if (!order.rows.empty()) apply_order(order, num_columns, target, rows.times);
     const auto cells = merge_cells(chunks, num_columns);
-    return assemble(std::move(header), cells, std::move(values), stride, std::move(times),
+    return assemble(std::move(header), cells, std::move(values), stride, std::move(rows.times),
                     problems);
 }
 
