@@ -17,6 +17,7 @@ ALLOWED = {
     "causal": {"stats", "graph", "base"},
     "logs": {"frame", "base"},
     "rca": {"frame", "base"},
+    "simulator": {"rca", "frame", "base"},
     "tailored": {"signatures", "rca", "stats", "graph", "logs", "frame", "catalogue", "base"},
     "methods": {"tailored", "rca", "causal", "stats", "graph", "logs", "frame", "catalogue", "base"},
     "explain": {"rca", "stats", "logs", "frame", "catalogue", "base"},

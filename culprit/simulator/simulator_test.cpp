@@ -1,0 +1,115 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "culprit/simulator/replica.h"
+#include "culprit/simulator/stack_simulator.h"
+
+namespace culprit::simulator {
+namespace {
+
+TEST(Replica, AStepFollowsTheRoofline) {
+    EngineModel model;
+    model.cpu_overhead_seconds = 0.0;
+    Replica replica(model, 1);
+    replica.enqueue({.prompt_tokens = 1000, .output_tokens = 3});
+    const double prefill = replica.step(0.0);  // bound by arithmetic
+    const double compute = 1000 * model.flops_per_token / model.peak_flops_per_second;
+    EXPECT_NEAR(prefill, compute, 0.03 * compute);
+    const double decode = replica.step(prefill);  // bound by memory
+    const double memory =
+        (model.weight_bytes + 1001 * model.kv_bytes_per_token) / model.bandwidth_bytes_per_second;
+    EXPECT_NEAR(decode, memory, 0.03 * memory);
+    replica.step(1.0);
+    EXPECT_EQ(replica.completed, 1.0);
+    EXPECT_EQ(replica.generation_tokens, 3.0);
+    EXPECT_EQ(replica.step(2.0), 0.0);
+}
+
+TEST(Replica, PreemptsWhenBlocksRunOutAndLosesNoToken) {
+    EngineModel model;
+    model.kv_tokens = 2048;
+    Replica replica(model, 1);
+    for (int i = 0; i < 6; ++i) replica.enqueue({.prompt_tokens = 256, .output_tokens = 200});
+    double now = 0.0;
+    for (int steps = 0; steps < 5000 && replica.load() > 0; ++steps) {
+        now += replica.step(now);
+        EXPECT_LE(replica.kv_usage(), 1.0);
+    }
+    EXPECT_EQ(replica.completed, 6.0);
+    EXPECT_GT(replica.preemptions, 0.0);
+    EXPECT_EQ(replica.generation_tokens, 1200.0);
+}
+
+TEST(Simulate, SameSeedSameNumbersAndLittlesLaw) {
+    StackConfig config;
+    config.load.requests_per_second = 40.0;
+    config.fault.kind = "none";
+    const auto a = simulate(config);
+    const auto b = simulate(config);
+    ASSERT_TRUE(a && b);
+    const Frame& frame = a->incident.metrics;
+    for (std::size_t c = 0; c < frame.num_columns(); ++c)
+        for (std::size_t r = 0; r < frame.num_rows(); ++r) {
+            const double x = frame.values(c)[r];
+            const double y = b->incident.metrics.values(c)[r];
+            ASSERT_TRUE(x == y || (std::isnan(x) && std::isnan(y))) << frame.column(c).name;
+        }
+    // L = lambda W over all replicas, engine queue and batch together.
+    double in_system = 0.0;
+    double seconds = 0.0;
+    double finished = 0.0;
+    const auto last = [&](const std::string& name) {
+        const auto v = frame.values(*frame.find(name));
+        return v.back() - v.front();
+    };
+    for (int i = 0; i < 4; ++i) {
+        const std::string pod = "ray-replicas-" + std::to_string(i) + "_";
+        for (const char* gauge : {"vllm:num_requests_running", "vllm:num_requests_waiting"}) {
+            const auto v = frame.values(*frame.find(pod + gauge));
+            in_system += std::accumulate(v.begin(), v.end(), 0.0) / static_cast<double>(v.size());
+        }
+        seconds += last(pod + "vllm:e2e_request_latency_seconds_sum");
+        finished += last(pod + "vllm:e2e_request_latency_seconds_count");
+    }
+    const double span = to_seconds(frame.times().back() - frame.times().front());
+    EXPECT_NEAR(in_system, finished / span * (seconds / finished), 0.1 * in_system);
+}
+
+TEST(Simulate, AFaultMovesItsTargetAndNothingElseMovesLikeIt) {
+    StackConfig config;
+    config.load.requests_per_second = 40.0;
+    config.fault = {.kind = "gpu_power_cap", .target = 2, .intensity = 0.9};
+    const auto made = simulate(config);
+    ASSERT_TRUE(made);
+    EXPECT_EQ(made->truth->services, std::vector<std::string>{"ray-replicas-2"});
+    const Frame& frame = made->incident.metrics;
+    const auto clock = [&](int replica) {
+        const auto v = frame.values(
+            *frame.find("ray-replicas-" + std::to_string(replica) + "_DCGM_FI_DEV_SM_CLOCK"));
+        return v[frame.first_row_at(made->incident.alert) + 8] / v[20];
+    };
+    EXPECT_LT(clock(2), 0.85);
+    EXPECT_GT(clock(1), 0.95);
+}
+
+TEST(Simulate, EveryKindRunsAndBadConfigurationsAreRefused) {
+    for (const std::string& kind : fault_kinds()) {
+        StackConfig config = random_config(kind, 3);
+        config.baseline_seconds = 60.0;
+        config.warm_up_seconds = 20.0;
+        const auto made = simulate(config);
+        ASSERT_TRUE(made) << kind;
+        EXPECT_EQ(made->truth->fault, kind);
+    }
+    StackConfig config;
+    config.fault.kind = "gremlins";
+    EXPECT_FALSE(simulate(config));
+    config.fault.kind = "none";
+    config.fault.target = 9;
+    EXPECT_FALSE(simulate(config));
+}
+
+}  // namespace
+}  // namespace culprit::simulator
