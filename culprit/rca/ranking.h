@@ -89,11 +89,41 @@ enum class DiagnosisStatus : std::uint8_t {
 };
 std::string_view to_string(DiagnosisStatus status);
 
+/// One step from cause to symptom.
+struct FindingStep {
+    TimePoint when;
+    Duration uncertainty{};
+    std::string text;    ///< "SM clock 1980 -> 1110 MHz, siblings 1980"
+    std::string remark;  ///< "first to move", or empty
+};
+
+/// Something to do; `command` may be empty, its words in capitals are to be filled in.
+struct Advice {
+    std::string action;
+    std::string command;
+};
+
+/// An answer of a method that knows faults: which component, which fault, how sure.
+struct Finding {
+    std::string component;  ///< empty: no component is broken, or nothing is wrong
+    std::string fault;      ///< id of a fault signature; "unknown" and "nothing" are no ids
+    std::string name;       ///< for people: "GPU power cap"
+    std::string layer;      ///< infrastructure, platform, toolkit, framework, model; may be empty
+    double probability = 0.0;
+    std::vector<FindingStep> chain = {};
+    std::vector<std::string> against = {};  ///< what speaks against it
+    std::vector<Advice> advice = {};
+};
+
 struct Diagnosis {
     DiagnosisStatus status = DiagnosisStatus::ok;
     std::string reason;  ///< empty when ok
     Ranking ranking;
     std::vector<std::string> notes = {};  ///< facts about the run, e.g. how fragile a graph is
+    /// Most probable first; probabilities sum to at most 1. Empty for methods that only rank.
+    std::vector<Finding> findings = {};
+    /// Signals that are missing and would decide between the first findings, with how to get them.
+    std::vector<std::string> blind_spots = {};
 };
 
 }  // namespace culprit

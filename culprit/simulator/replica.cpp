@@ -64,7 +64,7 @@ void Replica::preempt() {
 
 void Replica::finish(std::size_t index, double end) {
     const Request& r = running_[index];
-    e2e.add(end - r.engine_arrival);
+    e2e.add(end - r.server_arrival);
     output_length.add(r.output_tokens);
     completed += 1.0;
     running_[index] = running_.back();
@@ -120,7 +120,7 @@ double Replica::step(double now) {
         }
         if (r.produced == 0 && r.prefill_done < 0.0) {
             r.prefill_done = end;
-            ttft.add(end - r.engine_arrival);
+            ttft.add(end - r.server_arrival);
             prefill_time.add(end - r.first_scheduled);
         } else {
             itl.add(duration);

@@ -11,6 +11,7 @@ namespace culprit::simulator {
 
 struct Request {
     double arrival = 0.0;         ///< at the proxy, seconds
+    double server_arrival = 0.0;  ///< at the engine's API server, before the tokenizer
     double engine_arrival = 0.0;  ///< in the engine's queue
     double first_scheduled = -1.0;
     double prefill_done = -1.0;

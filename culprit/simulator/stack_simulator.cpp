@@ -186,6 +186,7 @@ void Stack::arrive() {
     replica.frontend.add(frontend);
     replica.cpu_seconds += frontend;
     replica.path.add(path);
+    requests_[slot].server_arrival = now_ + path;
     push(now_ + path + frontend, EventKind::reach_engine, to, slot);
 }
 

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "culprit/tailored/explanation.h"
 #include "culprit/tailored/generic_score.h"
+#include "culprit/tailored/hypotheses.h"
 
 namespace culprit {
 namespace {
 
 constexpr std::size_t evidence_per_service = 4;
+constexpr std::size_t findings_max = 5;
 
 class Culprit : public Method {
 public:
@@ -18,8 +21,8 @@ private:
     MethodInfo info_ = {
         .name = "culprit",
         .summary =
-            "Fuses metrics, logs and traces: robust change of each service that its callees and "
-            "callers do not explain.",
+            "Fuses metrics, logs and traces: what changed by itself, what its siblings, callees "
+            "and the load explain, and which known fault of LLM serving fits.",
         .family = MethodFamily::tailored,
         .citation = "this project, docs/method.md",
         .reads = "metrics, logs, traces, topology, changes; each may be missing",
@@ -27,6 +30,37 @@ private:
         .cost = "O(p N + spans + log lines) time",
         .variants = {Variant::published}};
 };
+
+/// Does the incident show an LLM engine or a GPU?
+bool knows_the_system(const std::vector<tailored::Feature>& features) {
+    return std::ranges::any_of(features, [](const tailored::Feature& f) {
+        return f.signal.starts_with("engine.") || f.signal.starts_with("gpu.");
+    });
+}
+
+/// Puts the posterior over (component, fault) into the diagnosis; a service's score becomes the
+/// probability that it is the culprit, and the generic score only orders equal ones.
+Status add_findings(const Incident& incident, const RunContext& context,
+                    std::vector<tailored::Feature> features, const tailored::Windows& windows,
+                    std::vector<Suspect>& suspects, Diagnosis& diagnosis) {
+    CULPRIT_TRY(const tailored::Observations seen,
+                tailored::observe(std::move(features), incident.metrics, windows, context.stop,
+                                  context.num_threads));
+    const FaultLibrary& library = FaultLibrary::builtin();
+    const auto hypotheses = tailored::weigh(seen, incident, windows, library);
+    CULPRIT_TRY_STATUS(context.stop.check());
+    std::map<std::string, double> blame;
+    for (const tailored::Hypothesis& h : hypotheses) blame[h.component] += h.probability;
+    for (Suspect& suspect : suspects) {
+        const auto found = blame.find(suspect.service);
+        suspect.score = (found == blame.end() ? 0.0 : found->second) +
+                        1e-6 * suspect.score / (1.0 + suspect.score);
+    }
+    diagnosis.findings = tailored::explain(
+        hypotheses, seen, tailored::match_logs(incident, windows, library), findings_max);
+    diagnosis.blind_spots = tailored::blind_spots(hypotheses, seen, Catalogue::builtin());
+    return {};
+}
 
 Result<Diagnosis> Culprit::diagnose(const Incident& incident, const RunContext& context) const {
     const bool has_spans = incident.spans && incident.spans->size() > 0;
@@ -49,7 +83,12 @@ Result<Diagnosis> Culprit::diagnose(const Incident& incident, const RunContext& 
                 suspect.evidence.emplace_back(found->second[i]);
         suspects.push_back(std::move(suspect));
     }
-    Diagnosis diagnosis{.ranking = Ranking::from(std::move(suspects)), .notes = generic.notes};
+    Diagnosis diagnosis{.notes = generic.notes};
+    CULPRIT_TRY(auto features, tailored::features_of(incident, Catalogue::builtin(), context.stop));
+    if (knows_the_system(features))
+        CULPRIT_TRY_STATUS(add_findings(incident, context, std::move(features), generic.windows,
+                                        suspects, diagnosis));
+    diagnosis.ranking = Ranking::from(std::move(suspects));
     if (diagnosis.ranking.empty() || diagnosis.ranking.suspects().front().score <= 0.0) {
         diagnosis.status = DiagnosisStatus::degenerate;
         diagnosis.reason = "nothing moved: every service's score is 0";

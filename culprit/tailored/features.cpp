@@ -1,0 +1,253 @@
+#include "culprit/tailored/features.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <unordered_map>
+#include <utility>
+
+namespace culprit::tailored {
+namespace {
+
+constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
+
+/// The study's metric columns and the signal that each of them shows.
+struct StudyName {
+    std::string_view metric;
+    std::string_view signal;
+};
+constexpr std::array study_names = {
+    StudyName{"ctn_cpu", "container_cpu_usage_seconds_total"},
+    StudyName{"ctn_memory", "container_memory_working_set_bytes"},
+    StudyName{"ctn_network", "container_network_transmit_packets_total"},
+    StudyName{"ctn_gpu", "gpu.utilization"},
+    StudyName{"node_cpu", "node_cpu_seconds_total"},
+    StudyName{"node_network", "node_network_transmit_packets_total"},
+    StudyName{"node_memory", "ray_node_mem_used"},
+    StudyName{"latency-90", "istio_request_duration_milliseconds"},
+    StudyName{"latency", "istio_request_duration_milliseconds"},
+};
+
+/// What a metric name means, looked up once per distinct name.
+struct Meaning {
+    std::string signal;  // empty: not in the catalogue, or of no use here
+    std::string part;
+    std::string unit;
+    SignalType type = SignalType::gauge;
+};
+
+Meaning meaning_of(const Catalogue& catalogue, const std::string& metric) {
+    for (const StudyName& name : study_names)
+        if (metric == name.metric) return {.signal = std::string(name.signal)};
+    const SeriesMatch match = catalogue.match(metric);
+    if (match.signal == nullptr || match.part == "bucket" || match.signal->type == SignalType::info)
+        return {};
+    return {.signal = match.signal->quantity.empty() ? match.signal->name : match.signal->quantity,
+            .part = std::string(match.part),
+            .unit = match.signal->unit,
+            .type = match.signal->type};
+}
+
+bool is_idle_cpu(const Column& column) {
+    const auto mode = column.labels.find("mode");
+    return mode != column.labels.end() && (mode->second == "idle" || mode->second == "iowait");
+}
+
+/// A counter rises, apart from a restart now and then.
+bool looks_cumulative(std::span<const double> values) {
+    double last = nan_value;
+    std::size_t falls = 0;
+    std::size_t steps = 0;
+    for (const double v : values) {
+        if (!std::isfinite(v)) continue;
+        if (std::isfinite(last)) {
+            ++steps;
+            if (v < last) ++falls;
+        }
+        last = v;
+    }
+    return falls * 20 <= steps;
+}
+
+/// Increase since the previous known value, at the later row; NaN where it cannot be told.
+std::vector<double> increases(std::span<const double> values) {
+    std::vector<double> out(values.size(), nan_value);
+    double last = nan_value;
+    for (std::size_t r = 0; r < values.size(); ++r) {
+        if (!std::isfinite(values[r])) {
+            last = nan_value;
+            continue;
+        }
+        if (std::isfinite(last)) out[r] = values[r] >= last ? values[r] - last : values[r];
+        last = values[r];
+    }
+    return out;
+}
+
+void add_into(std::vector<double>& sum, std::span<const double> values) {
+    if (sum.empty()) sum.assign(values.size(), nan_value);
+    for (std::size_t r = 0; r < values.size(); ++r)
+        if (std::isfinite(values[r]))
+            sum[r] = std::isfinite(sum[r]) ? sum[r] + values[r] : values[r];
+}
+
+bool whole_numbers(std::span<const double> values) {
+    return std::ranges::all_of(values,
+                               [](double v) { return !std::isfinite(v) || v == std::floor(v); });
+}
+
+/// Collects the series of one feature before they are turned into numbers.
+struct Parts {
+    Meaning meaning;
+    std::vector<std::size_t> columns;
+    std::vector<double> level;  // sum of gauges
+    double num_levels = 0.0;
+    std::vector<double> increase;  // sum of counters' increases
+    std::vector<double> sum;       // histogram
+    std::vector<double> count;
+    bool cumulative = true;
+    bool whole = true;
+};
+
+class Builder {
+public:
+    Builder(const Incident& incident, const Catalogue& catalogue)
+        : frame_(incident.metrics), catalogue_(catalogue) {}
+
+    void add(std::size_t c) {
+        const Column& column = frame_.column(c);
+        const std::string& metric = column.metric.empty() ? column.name : column.metric;
+        auto [found, fresh] = meanings_.try_emplace(metric);
+        if (fresh) found->second = meaning_of(catalogue_, metric);
+        const Meaning& meaning = found->second;
+        if (meaning.signal.empty() || column.service.empty() || is_idle_cpu(column)) return;
+        const auto key = std::make_pair(column.service, meaning.signal);
+        auto [at, made] = index_.try_emplace(key, parts_.size());
+        if (made) {
+            parts_.push_back({.meaning = meaning});
+            keys_.push_back(key);
+        }
+        absorb(parts_[at->second], meaning, c);
+    }
+
+    std::vector<Feature> take() {
+        std::vector<Feature> features;
+        for (std::size_t i = 0; i < parts_.size(); ++i) features.push_back(finish(i));
+        add_prefix_ratio(features);
+        add_frontend_residual(features);
+        return features;
+    }
+
+private:
+    void absorb(Parts& parts, const Meaning& meaning, std::size_t c) {
+        const auto values = frame_.values(c);
+        parts.columns.push_back(c);
+        if (meaning.part == "sum") {
+            add_into(parts.sum, increases(values));
+        } else if (meaning.part == "count") {
+            add_into(parts.count, increases(values));
+        } else if ((meaning.type == SignalType::counter || meaning.type == SignalType::untyped) &&
+                   looks_cumulative(values)) {
+            const auto up = increases(values);
+            parts.whole = parts.whole && whole_numbers(up);
+            add_into(parts.increase, up);
+        } else {
+            add_into(parts.level, values);
+            parts.num_levels += 1.0;
+        }
+    }
+
+    Feature finish(std::size_t i) {
+        Parts& parts = parts_[i];
+        Feature feature{.service = keys_[i].first,
+                        .signal = keys_[i].second,
+                        .unit = parts.meaning.unit,
+                        .columns = std::move(parts.columns)};
+        const double step = std::max(1e-9, to_seconds(frame_.step()));
+        if (!parts.sum.empty() && !parts.count.empty()) {
+            feature.kind = FeatureKind::average;
+            feature.values.assign(parts.sum.size(), nan_value);
+            for (std::size_t r = 0; r < parts.sum.size(); ++r)
+                if (parts.count[r] > 0.0) feature.values[r] = parts.sum[r] / parts.count[r];
+        } else if (!parts.increase.empty()) {
+            feature.kind = FeatureKind::rate;
+            feature.counts_events = parts.whole;
+            feature.values = std::move(parts.increase);
+            for (double& v : feature.values) v /= step;
+        } else if (!parts.level.empty()) {
+            feature.values = std::move(parts.level);
+            for (double& v : feature.values) v /= parts.num_levels;
+        } else {  // half a histogram: the part that is there, as a rate
+            feature.kind = FeatureKind::rate;
+            feature.values = std::move(parts.sum.empty() ? parts.count : parts.sum);
+            for (double& v : feature.values) v /= step;
+        }
+        return feature;
+    }
+
+    static void add_prefix_ratio(std::vector<Feature>& features) {
+        std::map<std::string, std::pair<std::size_t, std::size_t>> found;  // hits, queries; + 1
+        for (std::size_t i = 0; i < features.size(); ++i) {
+            if (features[i].signal == "engine.prefix_hits")
+                found[features[i].service].first = i + 1;
+            if (features[i].signal == "engine.prefix_queries")
+                found[features[i].service].second = i + 1;
+        }
+        for (const auto& [service, at] : found) {
+            if (at.first == 0 || at.second == 0) continue;
+            Feature ratio{.service = service,
+                          .signal = "engine.prefix_hit_ratio",
+                          .unit = "1",
+                          .kind = FeatureKind::ratio,
+                          .columns = features[at.first - 1].columns};
+            const auto& hits = features[at.first - 1].values;
+            const auto& queries = features[at.second - 1].values;
+            ratio.values.assign(hits.size(), nan_value);
+            for (std::size_t r = 0; r < hits.size(); ++r)
+                if (queries[r] > 0.0) ratio.values[r] = hits[r] / queries[r];
+            features.push_back(std::move(ratio));
+        }
+    }
+
+    /// Time to first token that neither the queue nor prefill accounts for: tokenizer, API server.
+    static void add_frontend_residual(std::vector<Feature>& features) {
+        std::map<std::string, std::array<std::size_t, 3>> found;  // ttft, queue, prefill; + 1
+        for (std::size_t i = 0; i < features.size(); ++i) {
+            if (features[i].kind != FeatureKind::average) continue;
+            if (features[i].signal == "engine.ttft") found[features[i].service][0] = i + 1;
+            if (features[i].signal == "engine.queue_time") found[features[i].service][1] = i + 1;
+            if (features[i].signal == "engine.prefill_time") found[features[i].service][2] = i + 1;
+        }
+        for (const auto& [service, at] : found) {
+            if (at[0] == 0 || at[1] == 0 || at[2] == 0) continue;
+            Feature residual = features[at[0] - 1];
+            residual.signal = "engine.frontend_residual";
+            for (std::size_t r = 0; r < residual.values.size(); ++r)
+                residual.values[r] -= features[at[1] - 1].values[r] + features[at[2] - 1].values[r];
+            features.push_back(std::move(residual));
+        }
+    }
+
+    const Frame& frame_;
+    const Catalogue& catalogue_;
+    std::unordered_map<std::string, Meaning> meanings_;
+    std::map<std::pair<std::string, std::string>, std::size_t> index_;
+    std::vector<std::pair<std::string, std::string>> keys_;
+    std::vector<Parts> parts_;
+};
+
+}  // namespace
+
+Result<std::vector<Feature>> features_of(const Incident& incident, const Catalogue& catalogue,
+                                         const Stop& stop) {
+    Builder builder(incident, catalogue);
+    for (std::size_t c = 0; c < incident.metrics.num_columns(); ++c) {
+        if (c % 1024 == 0) CULPRIT_TRY_STATUS(stop.check());
+        builder.add(c);
+    }
+    return builder.take();
+}
+
+}  // namespace culprit::tailored

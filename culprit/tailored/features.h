@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "culprit/base/stop.h"
+#include "culprit/catalogue/catalogue.h"
+#include "culprit/rca/incident.h"
+
+namespace culprit::tailored {
+
+/// How a feature's numbers are to be read.
+enum class FeatureKind : std::uint8_t {
+    level,    ///< a gauge
+    rate,     ///< per second, from a counter
+    average,  ///< mean of a histogram per interval: change of the sum over change of the count
+    ratio,    ///< of two counters
+};
+
+/// One signal of one component on the incident's time grid.
+struct Feature {
+    std::string service;
+    std::string signal;  ///< the catalogue's quantity ("engine.itl") or canonical name
+    std::string unit;
+    FeatureKind kind = FeatureKind::level;
+    bool counts_events = false;  ///< a counter of whole events: rare ones are compared as counts
+    std::vector<std::size_t> columns;  ///< of the incident's frame
+    std::vector<double> values;        ///< [rows], NaN = unknown
+};
+
+/// Signals of the catalogue that the incident has, by component, in the order of the columns.
+///
+/// Counters become rates (a fall is a restart and counts from zero), histograms their mean per
+/// interval, prefix hits and queries their ratio; a series that the catalogue calls a counter but
+/// that falls often is taken as a rate already. Several series of one signal in one component (one
+/// per GPU, per CPU mode) are added when they are rates and averaged when they are levels; idle CPU
+/// time is left out. The study's own column names (ctn_cpu, latency-90, ...) are known too.
+///
+/// Cost: O(columns * rows).
+Result<std::vector<Feature>> features_of(const Incident& incident, const Catalogue& catalogue,
+                                         const Stop& stop);
+
+}  // namespace culprit::tailored

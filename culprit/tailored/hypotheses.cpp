@@ -1,0 +1,327 @@
+#include "culprit/tailored/hypotheses.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <set>
+#include <unordered_map>
+
+namespace culprit::tailored {
+namespace {
+
+// P(expected state) by weight 1 to 5: "often" is little better than even, "by definition" nearly
+// certain; what is left goes to "flat" rather than to the opposite direction, because effects hide
+// more often than they turn round.
+constexpr std::array<double, 5> expected_probability = {0.45, 0.72, 0.90, 0.96, 0.985};
+constexpr std::array<double, 5> flat_probability = {0.88, 0.94, 0.97, 0.985, 0.99};
+constexpr double opposite_share = 0.12;
+constexpr Expectation bystander = {.up = 0.03, .down = 0.03, .flat = 0.94, .tail = 2.0};
+constexpr Expectation unmentioned = {.up = 0.08, .down = 0.08, .flat = 0.84, .tail = 1.0};
+constexpr Expectation anything = {.up = 0.28, .down = 0.28, .flat = 0.44};
+constexpr Expectation quiet = {.up = 0.02, .down = 0.02, .flat = 0.96, .tail = 2.5};
+constexpr double load_share = 0.35;  // prior of faults that reach all replicas, given some fault
+constexpr double order_gain = 0.15;
+constexpr double order_loss = 0.6;
+constexpr double order_reach = 2.5;
+constexpr std::array<double, 5> log_gain = {0.7, 1.5, 3.0, 5.0, 7.0};
+constexpr double log_silence = 0.7;  // a line that belongs to the fault's definition is missing
+constexpr double change_gain = 1.5;
+
+Expectation expectation_of(const ExpectedSignal& expected) {
+    const auto w = static_cast<std::size_t>(std::clamp(expected.weight, 1, 5) - 1);
+    if (expected.direction == Direction::flat) {
+        const double rest = 1.0 - flat_probability[w];
+        return {.up = rest / 2, .down = rest / 2, .flat = flat_probability[w], .tail = 1.0};
+    }
+    const double hit = expected_probability[w];
+    const double opposite = opposite_share * (1.0 - hit);
+    const double flat = 1.0 - hit - opposite;
+    if (expected.direction == Direction::up) return {.up = hit, .down = opposite, .flat = flat};
+    return {.up = opposite, .down = hit, .flat = flat};
+}
+
+/// P(deviations | expectation) up to a factor that all expectations share. Chance and side effects
+/// rarely reach far: beyond 2.5 deviations their probability falls with a power of the distance.
+double likelihood(double deviations, const Expectation& e) {
+    const State state = state_of(deviations);
+    const double far = std::max(1.0, std::abs(deviations) / 2.5);
+    const double reach = e.tail > 0.0 ? std::pow(far, -e.tail) : 1.0;
+    return (state.up * e.up + state.down * e.down) * reach + state.flat * e.flat;
+}
+
+double log_ratio(double deviations, const Expectation& a, const Expectation& b) {
+    return std::log(std::max(likelihood(deviations, a), 1e-12) /
+                    std::max(likelihood(deviations, b), 1e-12));
+}
+
+using SignalIndex = std::unordered_map<std::string, const ExpectedSignal*>;
+
+class Weigher {
+public:
+    Weigher(const Observations& seen, const Incident& incident, const Windows& windows,
+            const FaultLibrary& library, const HypothesisOptions& options)
+        : seen_(seen),
+          incident_(incident),
+          windows_(windows),
+          library_(library),
+          options_(options),
+          logs_(match_logs(incident, windows, library)) {
+        for (const FaultSignature& fault : library.signatures()) {
+            SignalIndex& index = signals_.emplace_back();
+            for (const ExpectedSignal& expected : fault.signals)
+                index.emplace(expected.signal, &expected);
+        }
+        for (const auto& [service, observations] : seen.of) classify(service, observations);
+    }
+
+    std::vector<Hypothesis> run() {
+        std::vector<Hypothesis> all;
+        for (std::size_t f = 0; f < library_.signatures().size(); ++f) {
+            const FaultSignature& fault = library_.signatures()[f];
+            if (fault.scope == FaultScope::all)
+                add_service_wide(all, fault, signals_[f]);
+            else
+                add_local(all, fault, signals_[f]);
+        }
+        add_unknown(all);
+        add_nothing(all);
+        normalise(all);
+        return all;
+    }
+
+private:
+    void classify(const std::string& service, const std::vector<Observation>& observations) {
+        for (const Observation& o : observations) {
+            const std::string& signal = seen_.features[o.feature].signal;
+            if (signal.starts_with("engine.")) engines_.insert(service);
+            if (signal.starts_with("gpu.") || signal.starts_with("DCGM_")) gpus_.insert(service);
+            if (signal.starts_with("nginx_") || signal.starts_with("proxy."))
+                proxies_.insert(service);
+            if (signal.starts_with("ray_serve_num_router") || signal.starts_with("ray_gcs_") ||
+                signal.starts_with("ray_health_check_"))
+                heads_.insert(service);
+        }
+    }
+
+    /// May a fault of this kind of component sit in this service?
+    bool plausible(const FaultSignature& fault, const std::string& service) const {
+        const std::string& c = fault.component;
+        if (c == "proxy") return proxies_.contains(service);
+        if (c == "control_plane") return heads_.contains(service);
+        if (c == "gpu") return gpus_.contains(service) || engines_.contains(service);
+        if (c == "engine" || c == "replica" || c == "router" || c == "deployment")
+            return engines_.contains(service) || (engines_.empty() && !proxies_.contains(service));
+        return true;
+    }
+
+    std::string blamed(const FaultSignature& fault, const std::string& service) const {
+        if (fault.component == "router" && !heads_.empty()) return *heads_.begin();
+        return service;
+    }
+
+    double match_local(const FaultSignature& fault, const SignalIndex& signals,
+                       const std::string& service) const {
+        double sum = 0.0;
+        for (const Observation& o : seen_.of.at(service)) {
+            const auto found = signals.find(seen_.features[o.feature].signal);
+            const Expectation expected =
+                found == signals.end() ? unmentioned : expectation_of(*found->second);
+            sum += log_ratio(o.relative, expected, bystander);
+        }
+        return options_.temper * sum + order(fault, signals, service);
+    }
+
+    /// Pairs of moved signals in the signature's order, beyond their uncertainty.
+    double order(const FaultSignature& fault, const SignalIndex& signals,
+                 const std::string& service) const {
+        if (fault.signals.empty()) return 0.0;
+        struct Timed {
+            int rank;
+            TimePoint onset;
+            Duration uncertainty;
+        };
+        std::vector<Timed> moved;
+        for (const Observation& o : seen_.of.at(service)) {
+            const auto found = signals.find(seen_.features[o.feature].signal);
+            if (found == signals.end() || found->second->order == 0) continue;
+            if (std::abs(o.relative) >= 3.0)
+                moved.push_back({found->second->order, o.onset, o.onset_uncertainty});
+        }
+        double sum = 0.0;
+        for (std::size_t a = 0; a < moved.size(); ++a)
+            for (std::size_t b = 0; b < moved.size(); ++b) {
+                if (moved[a].rank >= moved[b].rank) continue;
+                const Duration slack = moved[a].uncertainty + moved[b].uncertainty;
+                if (moved[a].onset + slack < moved[b].onset) sum += order_gain;
+                if (moved[b].onset + slack < moved[a].onset) sum -= order_loss;
+            }
+        return std::clamp(sum, -order_reach, order_reach);
+    }
+
+    double log_lines(const FaultSignature& fault, const std::string& service) const {
+        const auto matches = logs_.find(service);
+        double best = 0.0;
+        bool defining = false;
+        for (const LogPattern& pattern : fault.logs) {
+            const auto w = static_cast<std::size_t>(std::clamp(pattern.weight, 1, 5) - 1);
+            defining = defining || pattern.weight >= 4;
+            if (matches == logs_.end()) continue;
+            const auto found = matches->second.find(&pattern);
+            if (found == matches->second.end() || found->second.deviations < 1.5) continue;
+            best = std::max(best, log_gain[w]);
+        }
+        if (best > 0.0) return options_.log_weight * best;
+        const bool has_logs = incident_.logs && incident_.logs->sources.find(service).has_value();
+        return defining && has_logs ? -log_silence : 0.0;
+    }
+
+    double changes(const FaultSignature& fault, const std::string& service) const {
+        for (const ChangeEvent& change : incident_.changes) {
+            if (!service.empty() && change.entity != service) continue;
+            if (change.time < windows_.reference.begin || change.time >= windows_.search.end)
+                continue;
+            if (std::ranges::find(fault.changes, change.kind) != fault.changes.end())
+                return change_gain;
+        }
+        return fault.changes.empty() ? 0.0 : -0.5;
+    }
+
+    bool has_a_defining_signal(const SignalIndex& signals, const std::string& service) const {
+        for (const Observation& o : seen_.of.at(service)) {
+            const auto found = signals.find(seen_.features[o.feature].signal);
+            if (found != signals.end() && found->second->direction != Direction::flat &&
+                found->second->weight >= 2)
+                return true;
+        }
+        return false;
+    }
+
+    void add_local(std::vector<Hypothesis>& all, const FaultSignature& fault,
+                   const SignalIndex& signals) const {
+        for (const auto& [service, observations] : seen_.of) {
+            const double lines = log_lines(fault, service);
+            if (!plausible(fault, service)) continue;
+            if (lines <= 0.0 && !has_a_defining_signal(signals, service)) continue;
+            all.push_back({.kind = HypothesisKind::fault,
+                           .fault = &fault,
+                           .component = blamed(fault, service),
+                           .seen_at = service,
+                           .log_odds = match_local(fault, signals, service) + lines +
+                                       changes(fault, service)});
+        }
+    }
+
+    void add_service_wide(std::vector<Hypothesis>& all, const FaultSignature& fault,
+                          const SignalIndex& signals) const {
+        double sum = 0.0;
+        bool any = false;
+        const auto take = [&](const std::string& signal, double deviations) {
+            const auto found = signals.find(signal);
+            const Expectation expected =
+                found == signals.end() ? unmentioned : expectation_of(*found->second);
+            any = any || (found != signals.end() && found->second->weight >= 2);
+            sum += log_ratio(deviations, expected, bystander);
+        };
+        for (const PeerGroup& group : seen_.groups)
+            for (const auto& [signal, deviations] : group.common) take(signal, deviations);
+        for (const auto& [service, observations] : seen_.of)
+            if (!seen_.group_of.contains(service))
+                for (const Observation& o : observations)
+                    take(seen_.features[o.feature].signal, o.own);
+        if (!any) return;
+        const bool at_proxy = fault.component == "proxy";
+        if (at_proxy && proxies_.empty()) return;
+        const std::string component = at_proxy ? *proxies_.begin() : std::string();
+        double lines = at_proxy ? log_lines(fault, component) : 0.0;
+        for (const auto& [service, observations] : seen_.of)
+            if (!at_proxy) lines = std::max(lines, log_lines(fault, service));
+        all.push_back({.kind = HypothesisKind::fault,
+                       .fault = &fault,
+                       .component = component,
+                       .log_odds = options_.temper * sum + lines + changes(fault, "")});
+    }
+
+    void add_unknown(std::vector<Hypothesis>& all) const {
+        for (const auto& [service, observations] : seen_.of) {
+            double sum = 0.0;
+            for (const Observation& o : observations)
+                sum += log_ratio(o.relative, anything, bystander);
+            all.push_back({.kind = HypothesisKind::unknown,
+                           .component = service,
+                           .seen_at = service,
+                           .log_odds = options_.temper * sum});
+        }
+    }
+
+    void add_nothing(std::vector<Hypothesis>& all) const {
+        double sum = 0.0;
+        for (const auto& [service, observations] : seen_.of)
+            for (const Observation& o : observations)
+                sum += log_ratio(o.relative, quiet, bystander);
+        for (const PeerGroup& group : seen_.groups)
+            for (const auto& [signal, deviations] : group.common)
+                sum += log_ratio(deviations, quiet, bystander);
+        // A line that some fault prints and that was not there before needs an explanation.
+        double lines = 0.0;
+        for (const auto& [service, matches] : logs_)
+            for (const auto& [pattern, match] : matches)
+                if (match.deviations >= 1.5)
+                    lines = std::max(
+                        lines,
+                        log_gain[static_cast<std::size_t>(std::clamp(pattern->weight, 1, 5) - 1)]);
+        all.push_back({.kind = HypothesisKind::nothing,
+                       .log_odds = options_.temper * sum - 0.7 * options_.log_weight * lines});
+    }
+
+    void normalise(std::vector<Hypothesis>& all) const {
+        double local = 0.0;
+        double wide = 0.0;
+        std::map<const FaultSignature*, double> places;
+        for (const Hypothesis& h : all)
+            if (h.kind == HypothesisKind::fault && places[h.fault]++ == 0.0)
+                (h.fault->scope == FaultScope::all ? wide : local) += h.fault->prior;
+        const double faults = 1.0 - options_.nothing_prior - options_.unknown_prior;
+        const double wide_share = local > 0.0 ? load_share : 1.0;
+        const auto unknowns = static_cast<double>(seen_.of.size());
+        double highest = -1e300;
+        for (Hypothesis& h : all) {
+            double prior = options_.nothing_prior;
+            if (h.kind == HypothesisKind::unknown) prior = options_.unknown_prior / unknowns;
+            if (h.kind == HypothesisKind::fault)
+                prior = h.fault->scope == FaultScope::all
+                            ? faults * wide_share * h.fault->prior / wide
+                            : faults * (1.0 - (wide > 0.0 ? wide_share : 0.0)) * h.fault->prior /
+                                  local / places[h.fault];
+            h.log_odds += std::log(std::max(prior, 1e-12));
+            highest = std::max(highest, h.log_odds);
+        }
+        double total = 0.0;
+        for (Hypothesis& h : all) total += h.probability = std::exp(h.log_odds - highest);
+        for (Hypothesis& h : all) h.probability /= total;
+        std::ranges::stable_sort(all, [](const Hypothesis& a, const Hypothesis& b) {
+            return a.probability > b.probability;
+        });
+    }
+
+    const Observations& seen_;
+    const Incident& incident_;
+    const Windows& windows_;
+    const FaultLibrary& library_;
+    const HypothesisOptions options_;
+    const LogMatches logs_;
+    std::vector<SignalIndex> signals_;
+    std::set<std::string> engines_;
+    std::set<std::string> gpus_;
+    std::set<std::string> proxies_;
+    std::set<std::string> heads_;
+};
+
+}  // namespace
+
+std::vector<Hypothesis> weigh(const Observations& observations, const Incident& incident,
+                              const Windows& windows, const FaultLibrary& library,
+                              const HypothesisOptions& options) {
+    return Weigher(observations, incident, windows, library, options).run();
+}
+
+}  // namespace culprit::tailored

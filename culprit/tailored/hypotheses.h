@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "culprit/rca/incident.h"
+#include "culprit/signatures/fault_signature.h"
+#include "culprit/tailored/observations.h"
+
+namespace culprit::tailored {
+
+enum class HypothesisKind : std::uint8_t {
+    fault,    ///< one known fault at one component, or at the service as a whole
+    unknown,  ///< something is wrong with one component, but no known fault fits
+    nothing,  ///< nothing is wrong
+};
+
+struct Hypothesis {
+    HypothesisKind kind = HypothesisKind::fault;
+    const FaultSignature* fault = nullptr;
+    std::string component;  ///< to blame; empty for the whole service and for nothing
+    std::string seen_at;    ///< whose signals were matched; differs for routers
+    double log_odds = 0.0;  ///< against "everybody is a bystander"
+    double probability = 0.0;
+};
+
+/// How likely each state is under an expectation; see hypotheses.cpp for the table and its reasons.
+struct Expectation {
+    double up = 0.08;
+    double down = 0.08;
+    double flat = 0.84;
+    double tail = 0.0;  ///< how fast the probability of a move falls with its size; 0: not at all
+};
+
+/// Numbers that were fitted on the simulator's development seeds; docs/method.md has the fit.
+struct HypothesisOptions {
+    double temper = 0.6;      ///< signals are correlated: their log odds count for this share
+    double log_weight = 1.0;  ///< of log patterns
+    double nothing_prior = 0.10;
+    double unknown_prior = 0.04;
+};
+
+/// Posterior over (component, fault), "nothing" and "unknown", most probable first.
+///
+/// A naive Bayes mixture over all signals that are there. Under a fault at s, the signals of s
+/// relative to its siblings follow the signature, everybody else is a bystander (moves with
+/// probability 0.16); under a fault of the whole service, the siblings' median follows the
+/// signature; under "nothing", all is flat; under "unknown", s moves in any direction. Each signal
+/// contributes temper * log(sum_state P(state | data) P(state | hypothesis) / the same for a
+/// bystander), so a missing signal contributes nothing, and a signal that a fault leaves alone
+/// speaks against the fault when it moves. Then: the order of onsets against the signature's order,
+/// log patterns by how often they were printed before and after, and change events, which make the
+/// faults that come with a change likelier but convict nobody.
+///
+/// Cost: O(components * signatures * signals).
+std::vector<Hypothesis> weigh(const Observations& observations, const Incident& incident,
+                              const Windows& windows, const FaultLibrary& library,
+                              const HypothesisOptions& options = {});
+
+/// Lines that matched a pattern of a signature, by component.
+struct LogMatch {
+    const LogPattern* pattern = nullptr;
+    double before = 0.0;
+    double after = 0.0;
+    double deviations = 0.0;
+    TimePoint first;
+    std::string example;
+};
+using LogMatches = std::map<std::string, std::map<const LogPattern*, LogMatch>>;
+LogMatches match_logs(const Incident& incident, const Windows& windows,
+                      const FaultLibrary& library);
+
+}  // namespace culprit::tailored

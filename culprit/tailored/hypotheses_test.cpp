@@ -1,0 +1,156 @@
+#include "culprit/tailored/hypotheses.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "culprit/base/random.h"
+#include "culprit/tailored/culprit_method.h"
+#include "culprit/tailored/explanation.h"
+
+namespace culprit::tailored {
+namespace {
+
+/// Four replicas with ITL, running, SM clock, power, CPU; arrivals at a proxy. `change` gets the
+/// replica, the metric and whether the fault lasts, and returns a factor.
+template <class Change>
+Incident made(Change change, double load_after = 1.0) {
+    Random random(11);
+    std::vector<TimePoint> times;
+    for (int r = 0; r < 72; ++r) times.push_back(time_from_seconds(1.7e9 + 5 * r));
+    struct Series {
+        const char* name;
+        double level;
+    };
+    const std::vector<Series> series = {{"vllm:num_requests_running", 20},
+                                        {"vllm:kv_cache_usage_perc", 0.3},
+                                        {"DCGM_FI_DEV_SM_CLOCK", 1980},
+                                        {"DCGM_FI_DEV_POWER_USAGE", 500},
+                                        {"DCGM_FI_DEV_GPU_TEMP", 65},
+                                        {"node_load1", 2},
+                                        {"container_memory_working_set_bytes", 6e9}};
+    std::vector<Column> columns = {{.name = "edge_nginx_http_requests_total",
+                                    .service = "edge",
+                                    .metric = "nginx_http_requests_total"}};
+    for (int i = 0; i < 4; ++i)
+        for (const Series& s : series)
+            columns.push_back({.name = "r" + std::to_string(i) + "_" + s.name,
+                               .service = "r" + std::to_string(i),
+                               .metric = s.name});
+    Matrix values(times.size(), columns.size());
+    double total = 0.0;
+    for (std::size_t t = 0; t < times.size(); ++t) {
+        const bool after = t >= 57;
+        total += 25.0 * (after ? load_after : 1.0) + random.normal();
+        values(t, 0) = std::floor(total);
+        for (std::size_t c = 1; c < columns.size(); ++c) {
+            const std::size_t replica = (c - 1) / series.size();
+            const Series& s = series[(c - 1) % series.size()];
+            values(t, c) = s.level * (1.0 + 0.02 * random.normal()) *
+                           (after ? change(replica, std::string(s.name)) : 1.0);
+        }
+    }
+    Incident incident;
+    incident.metrics = *Frame::make(times, std::move(columns), std::move(values));
+    incident.alert = times[57];
+    incident.baseline = {times.front(), times[57]};
+    incident.suspect = {times[57], times.back() + Duration(1)};
+    return incident;
+}
+
+Diagnosis diagnose(const Incident& incident) {
+    auto diagnosis = run_method(*make_culprit(), incident, {});
+    EXPECT_TRUE(diagnosis);
+    return *diagnosis;
+}
+
+TEST(Culprit, TellsAPowerProblemFromHeatBySiblingsAndDirection) {
+    const auto capped = diagnose(made([](std::size_t r, const std::string& m) {
+        if (r != 2) return 1.0;
+        if (m == "DCGM_FI_DEV_SM_CLOCK") return 0.6;
+        if (m == "DCGM_FI_DEV_POWER_USAGE") return 0.5;
+        if (m == "DCGM_FI_DEV_GPU_TEMP") return 0.85;
+        return m == "vllm:num_requests_running" ? 1.6 : 1.0;
+    }));
+    ASSERT_FALSE(capped.findings.empty());
+    EXPECT_EQ(capped.findings[0].component, "r2");
+    EXPECT_TRUE(capped.findings[0].fault == "gpu_power_cap" ||
+                capped.findings[0].fault == "clock_lock");
+    EXPECT_FALSE(capped.findings[0].chain.empty());
+    EXPECT_FALSE(capped.findings[0].advice.empty());
+    EXPECT_EQ(capped.ranking.suspects()[0].service, "r2");
+    const bool limit_missing = std::ranges::any_of(capped.blind_spots, [](const std::string& s) {
+        return s.find("POWER_LIMIT") != std::string::npos;
+    });
+    EXPECT_TRUE(limit_missing);
+
+    const auto hot = diagnose(made([](std::size_t r, const std::string& m) {
+        if (r != 1) return 1.0;
+        if (m == "DCGM_FI_DEV_SM_CLOCK") return 0.6;
+        if (m == "DCGM_FI_DEV_GPU_TEMP") return 1.4;
+        return m == "vllm:num_requests_running" ? 1.6 : 1.0;
+    }));
+    EXPECT_EQ(hot.findings[0].component, "r1");
+    EXPECT_EQ(hot.findings[0].fault, "gpu_thermal");
+}
+
+TEST(Culprit, ABurstBlamesNobodyAndQuietIsQuiet) {
+    const auto burst = diagnose(made(
+        [](std::size_t, const std::string& m) {
+            if (m.starts_with("vllm:")) return 2.2;
+            return m == "DCGM_FI_DEV_POWER_USAGE" ? 1.2 : 1.0;
+        },
+        2.2));
+    EXPECT_EQ(burst.findings[0].component, "");
+    EXPECT_EQ(burst.findings[0].fault, "traffic_burst");
+    const auto quiet = diagnose(made([](std::size_t, const std::string&) { return 1.0; }));
+    EXPECT_EQ(quiet.findings[0].fault, "nothing");
+    double sum = 0.0;
+    for (const Finding& f : quiet.findings) sum += f.probability;
+    EXPECT_LE(sum, 1.0 + 1e-9);
+}
+
+TEST(Culprit, FindsTheComponentOfAFaultThatNobodyDescribed) {
+    const Incident incident = made([](std::size_t r, const std::string& m) {
+        if (r != 3) return 1.0;
+        if (m == "DCGM_FI_DEV_SM_CLOCK") return 0.5;
+        if (m == "DCGM_FI_DEV_GPU_TEMP") return 1.5;
+        return m == "vllm:num_requests_running" ? 0.3 : 1.0;
+    });
+    const Windows windows = windows_of(incident);
+    const auto seen =
+        observe(*features_of(incident, Catalogue::builtin(), {}), incident.metrics, windows, {}, 1);
+    const FaultLibrary none;
+    const auto hypotheses = weigh(*seen, incident, windows, none);
+    EXPECT_EQ(hypotheses[0].kind, HypothesisKind::unknown);
+    EXPECT_EQ(hypotheses[0].component, "r3");
+}
+
+TEST(MatchLogs, CountsBeforeAndAfterAndNeedsTheLiteral) {
+    Incident incident = made([](std::size_t, const std::string&) { return 1.0; });
+    auto logs = std::make_shared<LogTable>();
+    for (int i = 0; i < 50; ++i)
+        logs->add(incident.baseline.begin + std::chrono::seconds(4 * i), "r0", "INFO all is well");
+    logs->add(incident.alert + std::chrono::seconds(4), "r0",
+              "NVRM: Xid (PCI:0000:65:00): 79, pid=1, GPU has fallen off the bus.");
+    incident.logs = logs;
+    const FaultLibrary& library = FaultLibrary::builtin();
+    const LogMatches matches = match_logs(incident, windows_of(incident), library);
+    ASSERT_EQ(matches.size(), 1U);
+    for (const LogPattern& pattern : library.find("gpu_off_bus")->logs)
+        if (pattern.pattern.find("79") != std::string::npos) {
+            EXPECT_EQ(matches.at("r0").at(&pattern).after, 1.0);
+        }
+}
+
+TEST(QuantityText, ChoosesThePrefix) {
+    EXPECT_EQ(quantity_text(0.0124, "s"), "12.4 ms");
+    EXPECT_EQ(quantity_text(5.3e9, "By"), "5.3 GB");
+    EXPECT_EQ(quantity_text(1980, "MHz"), "1980 MHz");
+    EXPECT_EQ(quantity_text(0.31, "1"), "31 %");
+    EXPECT_EQ(quantity_text(0, "/s"), "0/s");
+}
+
+}  // namespace
+}  // namespace culprit::tailored

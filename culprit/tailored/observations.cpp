@@ -1,0 +1,269 @@
+#include "culprit/tailored/observations.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+
+#include "culprit/base/parallel.h"
+
+namespace culprit::tailored {
+namespace {
+
+constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
+constexpr double rare_events_max = 20.0;  // in the whole reference: below it, Gauss misleads
+constexpr double segment_evidence_min =
+    8.0;  // nats: chance segments of this length do not reach it
+constexpr double deviations_max = 50.0;
+constexpr double vanished_deviations = -8.0;
+
+struct Rows {
+    RowRange reference;
+    RowRange search;
+    RowRange suspect;
+};
+
+std::span<const double> part(const std::vector<double>& values, RowRange rows) {
+    return std::span(values).subspan(rows.first, rows.size());
+}
+
+std::size_t num_finite(std::span<const double> values) {
+    std::size_t n = 0;
+    for (const double v : values) n += std::isfinite(v) ? 1 : 0;
+    return n;
+}
+
+struct Moved {
+    double deviations = 0.0;
+    double baseline = 0.0;
+    double suspect = nan_value;
+    std::optional<stats::Onset> onset;  // in rows of the search window
+};
+
+double mean_of(std::span<const double> values) {
+    double sum = 0.0;
+    double count = 0.0;
+    for (const double v : values)
+        if (std::isfinite(v)) {
+            sum += v;
+            count += 1.0;
+        }
+    return count > 0.0 ? sum / count : nan_value;
+}
+
+/// `level`: size of the quantity, for the 5 % floor; NaN takes it from the baseline itself.
+Moved compare(const std::vector<double>& values, const Rows& rows, double level,
+              std::vector<double>& scratch) {
+    Moved moved;
+    const auto before = part(values, rows.reference);
+    const auto after = part(values, rows.suspect);
+    const bool own_level = !std::isfinite(level);
+    auto shift =
+        stats::robust_shift(before, after, scratch, {.relative_floor = own_level ? 0.05 : 0.0});
+    if (!shift) return moved;
+    if (!own_level) shift->scale += 0.05 * std::abs(level);
+    moved.baseline = shift->location;
+    moved.suspect = shift->suspect_mean;
+    if (!(shift->scale > 0.0)) {  // silent before: any regular signal now is a change
+        double present = 0.0;
+        for (const double v : after) present += std::isfinite(v) && v != 0.0 ? 1.0 : 0.0;
+        const double z = stats::count_shift(0.0, static_cast<double>(before.size()), present,
+                                            static_cast<double>(after.size()));
+        moved.deviations = present > 0.0 ? std::copysign(z, moved.suspect) : 0.0;
+        return moved;
+    }
+    const double change = shift->suspect_mean - shift->location;
+    moved.deviations = change / shift->scale;
+    const auto search = part(values, rows.search);
+    // A fault shorter than the window, or one that the alert came late for: its own segment.
+    for (const double trial : {change, 2.0 * shift->scale, -2.0 * shift->scale}) {
+        const auto onset = stats::find_onset(search, shift->location, shift->scale, trial);
+        if (!onset || onset->log_likelihood_ratio < segment_evidence_min) continue;
+        const double mean = mean_of(search.subspan(onset->index, onset->end - onset->index));
+        const double z = (mean - shift->location) / shift->scale;
+        if (onset->end - onset->index >= 2 && std::abs(z) >= std::abs(moved.deviations)) {
+            moved.deviations = z;
+            moved.suspect = mean;
+            moved.onset = onset;
+        }
+        if (!moved.onset && trial == change) moved.onset = onset;
+    }
+    return moved;
+}
+
+/// A change in how often something rare happens.
+double rare_event_deviations(const Feature& feature, const Rows& rows, double step_seconds) {
+    const auto before = part(feature.values, rows.reference);
+    const auto after = part(feature.values, rows.suspect);
+    const double b = std::max(0.0, mean_of(before)) * static_cast<double>(num_finite(before));
+    const double k = std::max(0.0, mean_of(after)) * static_cast<double>(num_finite(after));
+    return stats::count_shift(std::round(b * step_seconds), static_cast<double>(num_finite(before)),
+                              std::round(k * step_seconds), static_cast<double>(num_finite(after)));
+}
+
+bool measures_work_or_presence(const Feature& feature) {
+    if (feature.kind == FeatureKind::average || feature.kind == FeatureKind::ratio) return false;
+    return feature.signal.starts_with("engine.") || feature.signal.starts_with("gpu.") ||
+           feature.signal == "up";
+}
+
+Observation observe_own(const Feature& feature, std::size_t index, const Rows& rows,
+                        const Frame& frame, std::vector<double>& scratch) {
+    Observation seen{.feature = index, .siblings_now = nan_value};
+    Moved moved = compare(feature.values, rows, nan_value, scratch);
+    const auto before = part(feature.values, rows.reference);
+    const auto after = part(feature.values, rows.suspect);
+    const double step = to_seconds(frame.step());
+    if (feature.counts_events &&
+        mean_of(before) * static_cast<double>(before.size()) * step < rare_events_max)
+        moved.deviations = rare_event_deviations(feature, rows, step);
+    if (2 * num_finite(before) >= before.size() && before.size() > 1 && after.size() > 0 &&
+        2 * num_finite(after) < after.size() && measures_work_or_presence(feature)) {
+        seen.vanished = true;
+        moved.deviations = std::min(moved.deviations, vanished_deviations);
+        moved.suspect = 0.0;
+    }
+    seen.baseline = moved.baseline;
+    seen.suspect = std::isfinite(moved.suspect) ? moved.suspect : moved.baseline;
+    seen.own = std::clamp(moved.deviations, -deviations_max, deviations_max);
+    seen.relative = seen.own;
+    seen.onset = frame.times()[std::min(rows.suspect.first, frame.num_rows() - 1)];
+    if (moved.onset) {
+        const auto times = frame.times().subspan(rows.search.first, rows.search.size());
+        seen.onset = times[moved.onset->index];
+        seen.onset_uncertainty =
+            std::max(frame.step(), (times[moved.onset->latest] - times[moved.onset->earliest]) / 2);
+    }
+    return seen;
+}
+
+/// Components with an engine play one part; others are siblings when they have the same signals.
+std::map<std::string, std::vector<std::string>> parts_played(const std::vector<Feature>& features) {
+    std::map<std::string, std::string> part_of;
+    std::map<std::string, bool> has_engine;
+    std::vector<std::string> order;
+    for (const Feature& f : features) {
+        auto [at, fresh] = part_of.try_emplace(f.service);
+        if (fresh) order.push_back(f.service);
+        at->second += f.signal + "\n";
+        if (f.signal.starts_with("engine.") && f.signal != "engine.client_residual")
+            has_engine[f.service] = true;
+    }
+    std::map<std::string, std::vector<std::string>> parts;
+    for (const std::string& service : order)
+        parts[has_engine[service] ? "engine" : part_of[service]].push_back(service);
+    return parts;
+}
+
+/// The row-wise median over the members that have a value.
+std::vector<double> median_series(const std::vector<const Feature*>& members, std::size_t rows,
+                                  std::vector<double>& scratch) {
+    std::vector<double> out(rows, nan_value);
+    for (std::size_t r = 0; r < rows; ++r) {
+        scratch.clear();
+        for (const Feature* f : members)
+            if (std::isfinite(f->values[r])) scratch.push_back(f->values[r]);
+        if (!scratch.empty()) out[r] = stats::median_in_place(scratch);
+    }
+    return out;
+}
+
+void compare_with_siblings(const std::vector<const Feature*>& members,
+                           const std::vector<Observation*>& seen, const Rows& rows,
+                           std::vector<double>& scratch, double& common) {
+    const std::size_t n = members.front()->values.size();
+    const std::vector<double> median = median_series(members, n, scratch);
+    Moved together = compare(median, rows, nan_value, scratch);
+    common = std::clamp(together.deviations, -deviations_max, deviations_max);
+    const double now = mean_of(part(median, rows.suspect));
+    std::vector<double> difference(n);
+    for (std::size_t m = 0; m < members.size(); ++m) {
+        seen[m]->siblings_now = now;
+        if (seen[m]->vanished) continue;  // its own deviation stands: the siblings still report
+        for (std::size_t r = 0; r < n; ++r) difference[r] = members[m]->values[r] - median[r];
+        const Moved moved = compare(difference, rows, seen[m]->baseline, scratch);
+        double z = moved.deviations;
+        // Rare events and series that were silent before keep their count.
+        if (members[m]->counts_events && seen[m]->baseline == 0.0)
+            z = std::abs(common) > std::abs(seen[m]->own) / 2.0 ? 0.0 : seen[m]->own;
+        seen[m]->relative = std::clamp(z, -deviations_max, deviations_max);
+    }
+}
+
+}  // namespace
+
+State state_of(double deviations) {
+    constexpr double moved_at = 2.0;
+    constexpr double softness = 0.7;
+    const auto phi = [](double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); };
+    State state;
+    state.up = phi((deviations - moved_at) / softness);
+    state.down = phi((-deviations - moved_at) / softness);
+    state.flat = std::max(0.0, 1.0 - state.up - state.down);
+    return state;
+}
+
+Result<Observations> observe(std::vector<Feature> features, const Frame& frame,
+                             const Windows& windows, const Stop& stop, unsigned num_threads) {
+    Observations all{.features = std::move(features)};
+    const Rows rows{.reference = rows_in(frame, windows.reference),
+                    .search = rows_in(frame, windows.search),
+                    .suspect = rows_in(frame, windows.suspect)};
+    if (rows.suspect.size() == 0 || rows.reference.size() < 2) return all;
+    std::vector<Observation> seen(all.features.size());
+    std::atomic<bool> stopped = false;
+    parallel_for(
+        seen.size(), num_threads,
+        [&](std::size_t begin, std::size_t end) {
+            std::vector<double> scratch;
+            for (std::size_t i = begin; i < end && !stopped; ++i) {
+                if (stop.requested()) stopped = true;
+                seen[i] = observe_own(all.features[i], i, rows, frame, scratch);
+            }
+        },
+        64);
+    CULPRIT_TRY_STATUS(stop.check());
+
+    for (const auto& [part, services] : parts_played(all.features)) {
+        if (services.size() < 3) continue;
+        for (const std::string& service : services) all.group_of[service] = all.groups.size();
+        all.groups.push_back({.services = services});
+    }
+    struct Job {
+        std::size_t group = 0;
+        std::string signal;
+        std::vector<std::size_t> members;
+        double common = 0.0;
+    };
+    std::vector<Job> jobs;
+    std::map<std::pair<std::size_t, std::string>, std::size_t> job_of;
+    for (std::size_t i = 0; i < all.features.size(); ++i) {
+        const auto group = all.group_of.find(all.features[i].service);
+        if (group == all.group_of.end()) continue;
+        const auto [at, fresh] =
+            job_of.try_emplace({group->second, all.features[i].signal}, jobs.size());
+        if (fresh) jobs.push_back({.group = group->second, .signal = all.features[i].signal});
+        jobs[at->second].members.push_back(i);
+    }
+    parallel_for(jobs.size(), num_threads, [&](std::size_t begin, std::size_t end) {
+        std::vector<double> scratch;
+        for (std::size_t j = begin; j < end; ++j) {
+            if (jobs[j].members.size() < 3 || stop.requested()) continue;
+            std::vector<const Feature*> members;
+            std::vector<Observation*> observed;
+            for (const std::size_t i : jobs[j].members) {
+                members.push_back(&all.features[i]);
+                observed.push_back(&seen[i]);
+            }
+            compare_with_siblings(members, observed, rows, scratch, jobs[j].common);
+        }
+    });
+    CULPRIT_TRY_STATUS(stop.check());
+    for (const Job& job : jobs)
+        if (job.members.size() >= 3) all.groups[job.group].common[job.signal] = job.common;
+    for (std::size_t i = 0; i < seen.size(); ++i)
+        all.of[all.features[i].service].push_back(seen[i]);
+    return all;
+}
+
+}  // namespace culprit::tailored
