@@ -1,0 +1,67 @@
+# What one can do here; `make help` lists it. Everything below goes through the same CMake presets.
+PRESET ?= release
+JOBS   ?= $(shell nproc)
+BUILD  := build/$(PRESET)
+CASES  ?= data/cases
+METHODS ?= all
+
+.DEFAULT_GOAL := all
+.PHONY: all bootstrap configure test check format format-check tidy layers asan tsan fuzz golden bench eval new-method install clean help
+
+all: configure  ## Build everything (PRESET=release)
+	@cmake --build --preset $(PRESET) -j $(JOBS)
+
+bootstrap:  ## Install the Debian packages that the build needs
+	@tools/bootstrap
+
+configure: bootstrap
+	@test -f $(BUILD)/build.ninja || cmake --preset $(PRESET) >/dev/null
+
+test: all  ## Build and run every test (under ten minutes on two cores from nothing)
+	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure --no-tests=error | tools/quiet_ctest
+
+check: format-check layers tidy test  ## What must hold before a change lands: format, layers, lint, tests
+
+format:  ## Format the C++ sources in place
+	@git ls-files '*.h' '*.cpp' | xargs clang-format-14 -i
+
+format-check:
+	@git ls-files '*.h' '*.cpp' | xargs clang-format-14 --dry-run -Werror
+
+layers:  ## Check include directions and the house rules
+	@python3 tools/check_layers.py
+	@python3 tools/tidy.py
+
+tidy: configure  ## clang-tidy on the files that changed since main; ALL=1 for every file
+	@tools/lint $(if $(ALL),--all) --build $(BUILD) --jobs $(JOBS)
+
+asan:  ## Every test under address and undefined-behaviour sanitizers
+	@$(MAKE) --no-print-directory test PRESET=asan
+
+tsan:  ## Every test under the thread sanitizer
+	@$(MAKE) --no-print-directory test PRESET=tsan
+
+fuzz: bootstrap  ## Run each fuzzer for SECONDS (60) on its corpus
+	@cmake --preset fuzz >/dev/null && cmake --build --preset fuzz -j $(JOBS)
+	@tools/fuzz build/fuzz $(or $(SECONDS),60)
+
+golden: all  ## Only the comparison with recorded answers of reference implementations
+	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure -R 'Golden|golden'
+
+bench: all  ## Benchmarks; each checks its answer before it is timed
+	@tools/bench $(BUILD)
+
+eval: all  ## Rank METHODS (all) on the labelled cases below CASES (data/cases)
+	@$(BUILD)/bin/culprit evaluate $(CASES) --methods $(METHODS) --output results
+
+new-method:  ## Start a method: make new-method NAME=my_method
+	@tools/new_method "$(NAME)"
+
+install: all  ## Install program and library below PREFIX (/usr/local)
+	@cmake --install $(BUILD) --prefix $(or $(PREFIX),/usr/local)
+
+clean:  ## Remove every build folder
+	@rm -rf build
+
+help:  ## This list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
