@@ -9,6 +9,7 @@
 
 #include "culprit/base/check.h"
 #include "culprit/base/random.h"
+#include "culprit/stats/moments.h"
 
 namespace culprit::causal {
 namespace {
@@ -33,17 +34,19 @@ Result<Whitened> whiten(MatrixView data) {
     MatrixXd centred(n, p);
     for (Index c = 0; c < p; ++c) {
         const auto column = data.column(static_cast<std::size_t>(c));
-        const Eigen::Map<const VectorXd> values(column.data(), n);
-        centred.col(c) = values.array() - values.mean();
+        // Not Eigen's mean of a Map: its order of summation depends on the address.
+        centred.col(c) = Eigen::Map<const VectorXd>(column.data(), n).array() - stats::mean(column);
     }
     // X = Q R, R = U S V': the singular values and V of X without an SVD of N rows.
     const Eigen::HouseholderQR<MatrixXd> qr(centred);
     const MatrixXd r = qr.matrixQR().topRows(p).triangularView<Eigen::Upper>();
     const Eigen::BDCSVD<MatrixXd> svd(r, Eigen::ComputeFullU | Eigen::ComputeFullV);
     const VectorXd& d = svd.singularValues();
-    if (!(d(p - 1) > rank_tolerance * d(0))) {
-        const auto rank = std::count_if(d.data(), d.data() + p,
-                                        [&](double v) { return v > rank_tolerance * d(0); });
+    // Scale-free: what a column keeps after regression on those before it, as a share of its norm.
+    Index rank = 0;
+    for (Index k = 0; k < p; ++k)
+        rank += std::abs(r(k, k)) > rank_tolerance * r.col(k).norm() ? 1 : 0;
+    if (rank < p || !(d(p - 1) > 0.0)) {
         return fail(ErrorCode::numerical,
                     fmt::format("ICA needs {} linearly independent variables, got {}", p, rank));
     }

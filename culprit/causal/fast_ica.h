@@ -33,8 +33,8 @@ struct FastIcaFinding {
 /// Assumes:  at most one Gaussian component; the answer of an unconverged run is returned as it is
 ///           (`has_converged` says so), as the reference does.
 /// Cost:     O(p^2 N + p^3) per iteration.
-/// Refuses:  N < p + 1 (too_few_samples); rank below p, the smallest singular value under 1e-10 of
-///           the largest (numerical); a stop request.
+/// Refuses:  N < p + 1 (too_few_samples); a variable that others
+///           determine to 1e-10 of its norm (numerical); a stop request.
 /// Source:   Hyvarinen, IEEE Trans. Neural Networks 10(3), 1999.   Parity: scikit-learn FastICA
 ///           (parallel, logcosh, svd whitening) from the same start, 1e-6 when converged.
 Result<FastIcaFinding> fast_ica(MatrixView data, const FastIcaOptions& options, const Stop& stop);

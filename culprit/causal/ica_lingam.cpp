@@ -10,6 +10,7 @@
 #include "culprit/base/check.h"
 #include "culprit/stats/lasso_lars.h"
 #include "culprit/stats/linear_assignment.h"
+#include "culprit/stats/moments.h"
 
 namespace culprit::causal {
 namespace {
@@ -98,8 +99,10 @@ Result<Matrix> effects_along_order(MatrixView data, const std::vector<std::size_
     Eigen::MatrixXd centred(n, p);
     for (std::size_t t = 0; t < p; ++t) {
         const auto column = data.column(order[t]);
-        const Eigen::Map<const Eigen::VectorXd> values(column.data(), static_cast<long>(n));
-        centred.col(static_cast<long>(t)) = values.array() - values.mean();
+        // Not Eigen's mean of a Map: its order of summation depends on the address.
+        centred.col(static_cast<long>(t)) =
+            Eigen::Map<const Eigen::VectorXd>(column.data(), static_cast<long>(n)).array() -
+            stats::mean(column);
     }
     // Predictors are nested along the order, so one QR holds every regression: in the basis of Q
     // the first t + 1 columns of R are the data of target t, and inner products are unchanged.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "culprit/causal/subsets.h"
 #include "culprit/stats/partial_correlation.h"
@@ -59,7 +60,14 @@ Result<PcSingleFinding> pc_single(MatrixView correlation, std::size_t num_sample
         std::vector<std::size_t> round;
         for (const PcSingleLink& link : finding.links) round.push_back(link.variable);
         std::vector<bool> is_removed(round.size(), false);
-        for (std::size_t i = 0; i < round.size(); ++i) {
+        // Removals take effect after the round, so its order is free: the watched one comes first.
+        std::vector<std::size_t> order(round.size());
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        if (options.watched)
+            std::stable_partition(order.begin(), order.end(),
+                                  [&](std::size_t i) { return round[i] == *options.watched; });
+        bool is_over = false;
+        for (const std::size_t i : order) {
             CULPRIT_TRY_STATUS(stop.check());
             std::vector<std::size_t> pool = round;
             pool.erase(pool.begin() + static_cast<long>(i));
@@ -67,11 +75,14 @@ Result<PcSingleFinding> pc_single(MatrixView correlation, std::size_t num_sample
                 is_removed[i] = tests.test(finding.links[i], given);
                 return is_removed[i];
             });
+            is_over = is_removed[i] && options.watched == round[i];
+            if (is_over) break;
         }
         std::vector<PcSingleLink> kept;
         for (std::size_t i = 0; i < round.size(); ++i)
             (is_removed[i] ? finding.removed : kept).push_back(std::move(finding.links[i]));
         finding.links = std::move(kept);
+        if (is_over) break;
     }
     return finding;
 }

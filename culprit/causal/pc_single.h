@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "culprit/base/matrix.h"
@@ -12,6 +13,8 @@ namespace culprit::causal {
 struct PcSingleOptions {
     double alpha = 0.001;
     std::size_t condition_size_max = 4;
+    /// Only whether this candidate stays is asked: the search ends when it is removed.
+    std::optional<std::size_t> watched = {};
 };
 
 struct PcSingleLink {

@@ -9,6 +9,7 @@
 
 #include "culprit/base/check.h"
 #include "culprit/base/parallel.h"
+#include "culprit/stats/moments.h"
 #include "culprit/stats/partial_correlation.h"
 
 namespace culprit::causal {
@@ -40,7 +41,7 @@ void standardise(std::span<const double> values, Index target, LaggedSample& sam
     const bool varies =
         std::any_of(values.begin(), values.end(), [&](double v) { return v != values.front(); });
     sample.is_constant[static_cast<std::size_t>(target)] = !varies;
-    column.array() -= column.mean();
+    column.array() -= stats::mean(values);
     const double norm = column.norm();
     if (!varies || !(norm > 0.0)) {
         sample.is_constant[static_cast<std::size_t>(target)] = true;

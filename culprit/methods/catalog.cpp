@@ -7,24 +7,30 @@
 namespace culprit {
 
 std::unique_ptr<Method> make_baro();
+std::unique_ptr<Method> make_causalai();
+std::unique_ptr<Method> make_causalrca();
 std::unique_ptr<Method> make_circa();
 std::unique_ptr<Method> make_dummy();
 std::unique_ptr<Method> make_e_diagnosis();
+std::unique_ptr<Method> make_fci_pagerank();
+std::unique_ptr<Method> make_fci_randomwalk();
+std::unique_ptr<Method> make_granger_pagerank();
+std::unique_ptr<Method> make_granger_randomwalk();
 std::unique_ptr<Method> make_latest_change();
+std::unique_ptr<Method> make_lingam_pagerank();
+std::unique_ptr<Method> make_lingam_randomwalk();
 std::unique_ptr<Method> make_mean_shift();
+std::unique_ptr<Method> make_microcause();
 std::unique_ptr<Method> make_microrank();
 std::unique_ptr<Method> make_microrca();
 std::unique_ptr<Method> make_microscope();
 std::unique_ptr<Method> make_mmbaro();
 std::unique_ptr<Method> make_monitorrank();
 std::unique_ptr<Method> make_nsigma();
-std::unique_ptr<Method> make_fci_pagerank();
-std::unique_ptr<Method> make_fci_randomwalk();
-std::unique_ptr<Method> make_granger_pagerank();
-std::unique_ptr<Method> make_granger_randomwalk();
-std::unique_ptr<Method> make_pc_randomwalk();
 std::unique_ptr<Method> make_pc_pagerank();
+std::unique_ptr<Method> make_pc_randomwalk();
 std::unique_ptr<Method> make_pdiagnose();
+std::unique_ptr<Method> make_rcd();
 std::unique_ptr<Method> make_tracerca();
 
 namespace {
@@ -37,8 +43,14 @@ constexpr CatalogEntry entries[] = {
     {"fci_randomwalk", make_fci_randomwalk},
     {"granger_pagerank", make_granger_pagerank},
     {"granger_randomwalk", make_granger_randomwalk},
+    {"lingam_pagerank", make_lingam_pagerank},
+    {"lingam_randomwalk", make_lingam_randomwalk},
+    {"causalrca", make_causalrca},
+    {"causalai", make_causalai},
+    {"microcause", make_microcause},
     {"e_diagnosis", make_e_diagnosis},
     {"baro", make_baro},
+    {"rcd", make_rcd},
     {"circa", make_circa},
     {"nsigma", make_nsigma},
     {"microrca", make_microrca},

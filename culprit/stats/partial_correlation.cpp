@@ -1,5 +1,6 @@
 #include "culprit/stats/partial_correlation.h"
 
+#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <boost/math/special_functions/beta.hpp>
 #include <cmath>
@@ -52,6 +53,35 @@ PartialCorrelation PartialCorrelator::of(std::size_t x, std::size_t y,
     result.pivot_min = std::min(result.pivot_min, variance_y);
     result.r = std::clamp(covariance / std::sqrt(variance_x * variance_y), -1.0, 1.0);
     return result;
+}
+
+double pseudo_inverse_correlation(MatrixView covariance, std::size_t x, std::size_t y,
+                                  std::span<const std::size_t> given) {
+    constexpr double cutoff = 1e-15;
+    std::vector<std::size_t> order = {x, y};
+    order.insert(order.end(), given.begin(), given.end());
+    const auto k = static_cast<Eigen::Index>(order.size());
+    Eigen::MatrixXd block(k, k);
+    for (Eigen::Index i = 0; i < k; ++i)
+        for (Eigen::Index j = 0; j < k; ++j)
+            block(i, j) =
+                covariance(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(j)]);
+    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(block);
+    const double largest = eigen.eigenvalues().cwiseAbs().maxCoeff();
+    double vxx = 0.0;
+    double vyy = 0.0;
+    double vxy = 0.0;
+    for (Eigen::Index e = 0; e < k; ++e) {
+        const double value = eigen.eigenvalues()(e);
+        if (!(std::abs(value) > cutoff * largest)) continue;
+        const double in_x = eigen.eigenvectors()(0, e);
+        const double in_y = eigen.eigenvectors()(1, e);
+        vxx += in_x * in_x / value;
+        vyy += in_y * in_y / value;
+        vxy += in_x * in_y / value;
+    }
+    if (!(vxx > 0.0 && vyy > 0.0)) return std::numeric_limits<double>::quiet_NaN();
+    return -vxy / std::sqrt(vxx * vyy);
 }
 
 double correlation_p_value(double r, double dof) {

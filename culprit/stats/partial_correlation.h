@@ -38,6 +38,17 @@ private:
     std::vector<double> diagonal_;
 };
 
+/// The same from the Moore-Penrose inverse of a covariance matrix, as pingouin has it: eigenvalues
+/// up to 1e-15 of the largest count as zero. Where the covariance is singular this is no partial
+/// correlation any more; it exists for parity with the study. NaN when a diagonal entry of the
+/// inverse is not positive.
+///
+///   V = pinv(C[x, y, given]);  r = -V_xy / sqrt(V_xx V_yy)
+///
+/// Cost:     O(k^3), k = |given| + 2.
+double pseudo_inverse_correlation(MatrixView covariance, std::size_t x, std::size_t y,
+                                  std::span<const std::size_t> given);
+
 /// Two-sided p-value of a (partial) correlation r with `dof` degrees of freedom under independence:
 /// t = r sqrt(dof / (1 - r^2)). |r| = 1 gives 0; dof < 1 gives NaN.
 double correlation_p_value(double r, double dof);
