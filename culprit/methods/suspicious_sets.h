@@ -37,7 +37,7 @@ struct SuspicionScores {
 /// Only closed sets are looked at (intersections of the service sets of abnormal traces): any other
 /// set has the traces, hence the index and the in-set scores, of the closed set around it.
 ///
-/// Cost:     O(closed sets x patterns).
+/// Cost:     O(closed sets x patterns / 64) words plus the patterns of each set.
 /// Refuses:  deadline_exceeded, cancelled.
 /// Source:   Z. Li et al., IWQoS 2021, sections III-B and III-C, and their default thresholds.
 Result<SuspicionScores> suspicion_scores(const std::vector<TracePattern>& patterns,

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <map>
 #include <memory>
+#include <string>
 #include <unordered_map>
 
 #include "culprit/methods/column_scores.h"
@@ -217,17 +217,20 @@ std::vector<TracePattern> patterns_of(const SpanTable& spans, const Calls& calls
         trace.abnormal_incoming.push_back(spans.service[calls.span[k]]);
         if (calls.caller[k] != outside) trace.abnormal_outgoing.push_back(calls.caller[k]);
     }
-    using Key = std::vector<std::vector<std::uint32_t>>;
-    std::map<Key, std::size_t> known;
+    std::unordered_map<std::u32string, std::size_t> known;
     std::vector<TracePattern> patterns;
+    std::u32string key;
     for (std::size_t t = 0; t < traces.size(); ++t) {
         if (!is_after[t]) continue;
         TracePattern& trace = traces[t];
-        sort_distinct(trace.services);
-        sort_distinct(trace.abnormal_incoming);
-        sort_distinct(trace.abnormal_outgoing);
-        const auto [place, is_new] = known.emplace(
-            Key{trace.services, trace.abnormal_incoming, trace.abnormal_outgoing}, patterns.size());
+        key.clear();
+        for (auto* services :
+             {&trace.services, &trace.abnormal_incoming, &trace.abnormal_outgoing}) {
+            sort_distinct(*services);
+            key.append(services->begin(), services->end());
+            key.push_back(outside);
+        }
+        const auto [place, is_new] = known.emplace(key, patterns.size());
         if (is_new) patterns.push_back(std::move(trace));
         ++patterns[place->second].num_traces;
     }
