@@ -1,6 +1,3 @@
-#include <algorithm>
-#include <cmath>
-#include <limits>
 #include <memory>
 
 #include "culprit/methods/column_scores.h"
@@ -43,16 +40,10 @@ private:
 };
 
 Result<Diagnosis> Baro::diagnose(const Incident& incident, const RunContext& context) const {
-    CULPRIT_TRY(const StudyView view, StudyView::of(incident));
+    CULPRIT_TRY(const StudyView view, StudyView::unrepaired(incident));
     CULPRIT_TRY_STATUS(check_both_sides(view, info_.name));
-    const stats::DeviationOptions options = deviation_options(context.variant);
-    CULPRIT_TRY(
-        const std::vector<double> scores,
-        series_scores(view.num_columns(), context, [&](std::size_t c, std::vector<double>& s) {
-            if (!is_scored(view, c, context.variant))
-                return std::numeric_limits<double>::quiet_NaN();
-            return stats::quartile_ranges_away(view.normal(c), view.anomalous(c), options, s);
-        }));
+    CULPRIT_TRY(const std::vector<double> scores,
+                deviation_scores(view, context, stats::quartile_ranges_away));
     Diagnosis diagnosis;
     diagnosis.ranking = Ranking::from(column_suspects(view, scores));
     return diagnosis;

@@ -39,6 +39,26 @@ bool is_scored(const StudyView& view, std::size_t column, Variant variant) {
     return varies(view.normal(column)) && varies(view.anomalous(column));
 }
 
+bool is_scored(std::span<const double> before, std::span<const double> after, Variant variant) {
+    if (variant == Variant::reference) return varies(before) && varies(after);
+    return varies(before) || varies(after) || before[0] != after[0];
+}
+
+Result<std::vector<double>> deviation_scores(const StudyView& view, const RunContext& context,
+                                             Deviation deviation) {
+    const stats::DeviationOptions options = deviation_options(context.variant);
+    return series_scores(view.num_columns(), context,
+                         [&](std::size_t c, std::vector<double>& scratch) {
+                             std::vector<double> filled;
+                             const auto values = view.complete(c, filled);
+                             const auto before = values.first(view.num_normal());
+                             const auto after = values.subspan(view.num_normal());
+                             if (!is_scored(before, after, context.variant))
+                                 return std::numeric_limits<double>::quiet_NaN();
+                             return deviation(before, after, options, scratch);
+                         });
+}
+
 stats::DeviationOptions deviation_options(Variant variant) {
     if (variant == Variant::published) return {};
     return {.floor = stats::ScaleFloor::one, .sides = stats::Sides::up};

@@ -24,6 +24,15 @@ Result<std::vector<double>> series_scores(
 /// Which columns of the study's table a metric method scores. The reference implementation drops
 /// what is constant on either side of the alert; a published method only what never moves.
 bool is_scored(const StudyView& view, std::size_t column, Variant variant);
+bool is_scored(std::span<const double> before, std::span<const double> after, Variant variant);
+
+/// The score of every column of the incident by `deviation` of its values before and after the
+/// alert, NaN for columns that are not scored: what baro, nsigma and mean_shift differ in. Every
+/// value is read from memory once.
+using Deviation = double (*)(std::span<const double> before, std::span<const double> after,
+                             const stats::DeviationOptions& options, std::vector<double>& scratch);
+Result<std::vector<double>> deviation_scores(const StudyView& view, const RunContext& context,
+                                             Deviation deviation);
 
 /// {one, up} for the reference, {relative, both} for a published method.
 stats::DeviationOptions deviation_options(Variant variant);

@@ -40,12 +40,13 @@ double shift(std::span<const double> before, std::span<const double> after) {
 }
 
 Result<Diagnosis> MeanShift::diagnose(const Incident& incident, const RunContext& context) const {
-    CULPRIT_TRY(const StudyView view, StudyView::of(incident, StudyView::Columns::all));
+    CULPRIT_TRY(const StudyView view, StudyView::unrepaired(incident, StudyView::Columns::all));
     CULPRIT_TRY_STATUS(check_both_sides(view, info_.name));
     CULPRIT_TRY(
         const std::vector<double> scores,
-        series_scores(view.num_columns(), context, [&](std::size_t c, std::vector<double>&) {
-            return shift(view.normal(c), view.anomalous(c));
+        series_scores(view.num_columns(), context, [&](std::size_t c, std::vector<double>& s) {
+            const auto values = view.complete(c, s);
+            return shift(values.first(view.num_normal()), values.subspan(view.num_normal()));
         }));
     Diagnosis diagnosis;
     diagnosis.ranking = Ranking::from(column_suspects(view, scores));

@@ -104,16 +104,10 @@ const Frame* pointer(const std::optional<Frame>& frame) { return frame ? &*frame
 
 Result<Diagnosis> MmBaro::diagnose(const Incident& incident, const RunContext& context) const {
     const bool published = context.variant == Variant::published;
-    CULPRIT_TRY(const StudyView view, StudyView::of(incident));
+    CULPRIT_TRY(const StudyView view, StudyView::unrepaired(incident));
     CULPRIT_TRY_STATUS(check_both_sides(view, info_.name));
-    const stats::DeviationOptions options = deviation_options(context.variant);
-    CULPRIT_TRY(
-        const std::vector<double> scores,
-        series_scores(view.num_columns(), context, [&](std::size_t c, std::vector<double>& s) {
-            if (!is_scored(view, c, context.variant))
-                return std::numeric_limits<double>::quiet_NaN();
-            return stats::quartile_ranges_away(view.normal(c), view.anomalous(c), options, s);
-        }));
+    CULPRIT_TRY(const std::vector<double> scores,
+                deviation_scores(view, context, stats::quartile_ranges_away));
     std::vector<Suspect> suspects = column_suspects(view, scores);
 
     std::optional<Frame> latency;

@@ -1,6 +1,7 @@
 #include "culprit/methods/study_view.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <string_view>
 
@@ -22,25 +23,46 @@ std::string study_name(const std::string& name) {
     return ends_with(name, "_latency-90") ? name.substr(0, name.size() - 3) : name;
 }
 
+// 0 v is 0 for a number and NaN for anything else: no branch per value.
 bool all_finite(std::span<const double> values) {
-    return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
+    constexpr std::size_t lanes = 8;
+    std::array<double, lanes> sums{};
+    const std::size_t whole = values.size() / lanes * lanes;
+    for (std::size_t i = 0; i < whole; i += lanes)
+        for (std::size_t k = 0; k < lanes; ++k) sums[k] += 0.0 * values[i + k];
+    for (std::size_t i = whole; i < values.size(); ++i) sums[0] += 0.0 * values[i];
+    return std::all_of(sums.begin(), sums.end(), [](double v) { return v == 0.0; });
 }
 
 // Forward fill from the start of the file (not of the window), then 0, as the harness does.
-std::vector<double> repair(std::span<const double> whole, std::size_t first, std::size_t count) {
+void repair(const double* whole, std::size_t first, std::size_t count,
+            std::vector<double>& filled) {
     double last = 0.0;
-    std::vector<double> filled;
+    filled.clear();
     filled.reserve(count);
     for (std::size_t row = 0; row < first + count; ++row) {
         if (std::isfinite(whole[row])) last = whole[row];
         if (row >= first) filled.push_back(last);
     }
-    return filled;
 }
 
 }  // namespace
 
 Result<StudyView> StudyView::of(const Incident& incident, Columns columns) {
+    return make(incident, columns, true);
+}
+
+Result<StudyView> StudyView::unrepaired(const Incident& incident, Columns columns) {
+    return make(incident, columns, false);
+}
+
+std::span<const double> StudyView::complete(std::size_t c, std::vector<double>& scratch) const {
+    if (all_finite(columns_[c])) return columns_[c];
+    repair(whole_[c], first_row_, num_rows_, scratch);
+    return scratch;
+}
+
+Result<StudyView> StudyView::make(const Incident& incident, Columns columns, bool repairs) {
     const bool all = columns == Columns::all;
     const Frame& frame = incident.metrics;
     const std::size_t split = frame.first_row_at(incident.alert);
@@ -50,6 +72,7 @@ Result<StudyView> StudyView::of(const Incident& incident, Columns columns) {
     StudyView view;
     view.num_rows_ = last - first;
     view.num_normal_ = split - first;
+    view.first_row_ = first;
     if (view.num_rows_ == 0)
         return fail(ErrorCode::too_few_samples, "the metric table has no rows");
     view.times_ = frame.times().subspan(first, view.num_rows_);
@@ -63,11 +86,12 @@ Result<StudyView> StudyView::of(const Incident& incident, Columns columns) {
         view.services_.push_back(column.service.empty() ? service_of_name(column.name)
                                                         : column.service);
         const auto window = frame.values(c).subspan(first, view.num_rows_);
-        if (all_finite(window)) {
-            view.columns_.push_back(window);
-        } else {
-            view.repaired_.push_back(repair(frame.values(c), first, view.num_rows_));
-            view.columns_.emplace_back(view.repaired_.back());
+        view.whole_.push_back(frame.values(c).data());
+        view.columns_.push_back(window);
+        if (repairs && !all_finite(window)) {
+            view.repaired_.emplace_back();
+            repair(view.whole_.back(), first, view.num_rows_, view.repaired_.back());
+            view.columns_.back() = view.repaired_.back();
         }
     }
     for (const std::string& name : incident.text_columns)

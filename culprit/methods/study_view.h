@@ -26,6 +26,10 @@ public:
 
     /// Refuses (too_few_samples) a frame without rows or without a usable column.
     static Result<StudyView> of(const Incident& incident, Columns columns = Columns::study);
+    /// The same without looking at a single value: columns are repaired one by one by `complete`,
+    /// so that a method which reads every value once does read it once. normal, anomalous and
+    /// column give values as recorded.
+    static Result<StudyView> unrepaired(const Incident& incident, Columns columns = Columns::study);
     StudyView(StudyView&&) = default;  // not copyable: columns_ points into repaired_
     StudyView& operator=(StudyView&&) = default;
 
@@ -44,6 +48,8 @@ public:
     std::span<const double> anomalous(std::size_t c) const {
         return columns_[c].subspan(num_normal_);
     }
+    /// The column without gaps: the recorded values when there are none, else a copy in `scratch`.
+    std::span<const double> complete(std::size_t c, std::vector<double>& scratch) const;
     /// Column of this view -> column of the incident's frame.
     std::size_t source_column(std::size_t c) const { return source_[c]; }
     /// Service of column c as the frame names it, or by the study's rule when the frame has none.
@@ -51,6 +57,7 @@ public:
 
 private:
     StudyView() = default;
+    static Result<StudyView> make(const Incident& incident, Columns columns, bool repairs);
 
     std::size_t num_rows_ = 0;
     std::size_t num_normal_ = 0;
@@ -60,6 +67,8 @@ private:
     std::vector<std::size_t> source_;
     std::span<const TimePoint> times_;
     std::vector<std::span<const double>> columns_;
+    std::vector<const double*> whole_;  // first value of each source column, for repairs
+    std::size_t first_row_ = 0;
     std::vector<std::vector<double>> repaired_;  // owners of the columns that had gaps
 };
 

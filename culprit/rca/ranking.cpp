@@ -11,10 +11,14 @@ namespace culprit {
 
 Ranking Ranking::from(std::vector<Suspect> suspects) {
     for (const Suspect& suspect : suspects) CULPRIT_CHECK(std::isfinite(suspect.score));
-    std::stable_sort(suspects.begin(), suspects.end(),
-                     [](const Suspect& a, const Suspect& b) { return a.score > b.score; });
+    // Sorting places is cheaper than moving suspects about: each moves once.
+    std::vector<std::pair<double, std::size_t>> order;
+    order.reserve(suspects.size());
+    for (std::size_t i = 0; i < suspects.size(); ++i) order.emplace_back(-suspects[i].score, i);
+    std::sort(order.begin(), order.end());
     Ranking ranking;
-    ranking.suspects_ = std::move(suspects);
+    ranking.suspects_.reserve(suspects.size());
+    for (const auto& [score, i] : order) ranking.suspects_.push_back(std::move(suspects[i]));
     return ranking;
 }
 

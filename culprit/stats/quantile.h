@@ -18,8 +18,9 @@ double quantile(std::span<const double> values, double q, std::vector<double>& s
 /// The same of values that already ascend.
 double quantile_sorted(std::span<const double> sorted, double q);
 
-/// Median and quartiles of one series, by one shared selection. The median of an even number of
-/// values is the mean of the two in the middle, as numpy's median has it.
+/// Median and quartiles of one series: through buckets of equal width for 64 to 4096 values, by
+/// partition else and where the buckets are too uneven. The median of an even number of values is
+/// the mean of the two in the middle, as numpy's median has it.
 struct Quartiles {
     double lower = 0.0;
     double median = 0.0;

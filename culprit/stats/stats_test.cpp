@@ -183,6 +183,32 @@ TEST(EnergyPermutation, TellsAShiftFromNone) {
     EXPECT_NEAR(energy_permutation(low, high, 3000, random).p_value, 1.0 / 3.0, 0.05);
 }
 
+// Long enough for buckets: even, uneven, with outliers, ties and extreme widths.
+TEST(Quartiles, AgreeWithSortingOnAllKindsOfSeries) {
+    for (std::size_t n = 60; n <= 4200; n = n * 5 / 4 + 1) {
+        for (std::uint64_t kind = 0; kind < 9; ++kind) {
+            std::vector<double> x = noise(n, n + kind);
+            for (double& v : x) {
+                if (kind == 1) v = std::exp(5.0 * v);
+                if (kind == 2) v = std::round(3.0 * v);
+                if (kind == 3) v = v > 1.0 ? 1e15 * v : v;
+                if (kind == 4) v *= 1e308;
+                if (kind == 5) v *= 1e-310;
+                if (kind == 6) v = 1e9 + 1e-6 * v;
+                if (kind == 7) v = 5.0;
+                if (kind == 8) v = v > 0.0 ? 1.0 : -v;
+            }
+            std::vector<double> sorted = x;
+            std::sort(sorted.begin(), sorted.end());
+            const Quartiles q = quartiles(x);
+            EXPECT_EQ(q.lower, quantile_sorted(sorted, 0.25)) << n << " " << kind;
+            EXPECT_EQ(q.upper, quantile_sorted(sorted, 0.75)) << n << " " << kind;
+            EXPECT_EQ(q.median,
+                      n % 2 == 1 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2.0);
+        }
+    }
+}
+
 TEST(Correlation, KnowsLinesAndConstants) {
     const std::vector<double> x = {1, 2, 3, 4};
     const std::vector<double> up = {3, 5, 7, 9};
