@@ -34,6 +34,8 @@ def main() -> int:
                 bad += 1
             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
                 for pattern, advice, where in BANNED:
+                    if path.name == "clock.cpp":  # the one place that asks for the time of day
+                        continue
                     if (not where or top == where) and re.search(pattern, line):
                         print(f"{name}:{number}: {advice}")
                         bad += 1
