@@ -25,6 +25,7 @@ ALLOWED = {
     "faults": {"rca", "frame", "base"},
     "telemetry": {"readers", "rca", "logs", "frame", "catalogue", "base"},
     "evaluation": {"methods", "rca", "readers", "stats", "frame", "base"},
+    "testbed": {"faults", "readers", "rca", "frame", "base"},
     "report": {"evaluation", "explain", "rca", "stats", "frame", "base"},
 }
 
