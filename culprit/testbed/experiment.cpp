@@ -1,0 +1,369 @@
+#include "culprit/testbed/experiment.h"
+
+#include <fmt/format.h>
+#include <httplib.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "culprit/base/clock.h"
+#include "culprit/base/random.h"
+#include "culprit/testbed/child_process.h"
+#include "culprit/testbed/load_generator.h"
+#include "culprit/testbed/local_injector.h"
+#include "culprit/testbed/recorder.h"
+
+namespace culprit::testbed {
+namespace {
+
+namespace fs = std::filesystem;
+
+TimePoint earlier(TimePoint time, double seconds) {
+    return time - Duration(static_cast<std::int64_t>(seconds * 1e9));
+}
+
+std::vector<Arrival> background_arrivals(const BackgroundLoad& load, double seconds,
+                                         std::uint64_t seed) {
+    constexpr double chunk_seconds = 20;
+    Random random(derive_seed(seed, "background rate"));
+    std::vector<Arrival> all;
+    for (double begin = 0; begin < seconds; begin += chunk_seconds) {
+        const double factor = 1 + load.wander * (2 * random.uniform() - 1);
+        const auto chunk = make_arrivals({.rate_per_s = load.rate_per_s * factor,
+                                          .duration_s = chunk_seconds,
+                                          .prompt_tokens = load.prompt_tokens,
+                                          .output_tokens = load.output_tokens,
+                                          .length_spread = load.length_spread,
+                                          .seed = random.next()});
+        if (!chunk) continue;
+        for (auto arrival : *chunk) {
+            arrival.time_s += begin;
+            all.push_back(arrival);
+        }
+    }
+    return all;
+}
+
+/// Load generators on threads of their own; what their clients saw, in one list.
+class Clients {
+public:
+    Clients(const Settings& settings, const BackgroundLoad& load, std::uint64_t seed)
+        : load_(load), seed_(seed) {
+        options_.address = settings.address_of("nginx-proxy");
+        options_.port = Settings::proxy_port;
+        options_.model = Settings::model_name;
+        options_.shared_prefix_tokens = load.shared_prefix_tokens;
+        options_.unique_prefix_now = &unique_prefix_;
+        options_.timeout_s = 30;
+        options_.on_record = [this](const RequestRecord& record) {
+            const std::lock_guard lock(mutex_);
+            records_.push_back(record);
+        };
+    }
+    Clients(const Clients&) = delete;
+    Clients& operator=(const Clients&) = delete;
+    ~Clients() {
+        stop_all_ = true;
+        stop_extra_ = true;
+    }
+
+    void start_background(double seconds) {
+        auto options = options_;
+        options.seed = seed_;
+        background_ =
+            std::jthread([this, options, arrivals = background_arrivals(load_, seconds, seed_)] {
+                static_cast<void>(run_load(arrivals, options, [this] { return stop_all_.load(); }));
+            });
+    }
+
+    // The traffic's part of a fault.
+    void start_fault(const FaultSpec& fault, std::uint64_t seed) {
+        const auto kind = fault.kind->name;
+        if (kind == "prefix_miss") unique_prefix_ = true;
+        SyntheticLoad extra{.duration_s = fault.duration_seconds,
+                            .prompt_tokens = load_.prompt_tokens,
+                            .output_tokens = load_.output_tokens,
+                            .length_spread = load_.length_spread,
+                            .seed = seed};
+        if (kind == "traffic_burst") {
+            extra.rate_per_s = load_.rate_per_s * (fault.parameter("factor") - 1);
+        } else if (kind == "long_prompts") {
+            extra.rate_per_s = fault.parameter("rate");
+            extra.prompt_tokens = static_cast<int>(fault.parameter("tokens"));
+        } else if (kind == "long_answers") {
+            extra.rate_per_s = fault.parameter("rate");
+            extra.output_tokens = static_cast<int>(fault.parameter("tokens"));
+        } else {
+            return;
+        }
+        stop_extra_ = false;
+        extra_.emplace_back([this, extra, options = options_]() mutable {
+            options.seed = extra.seed;
+            if (const auto arrivals = make_arrivals(extra))
+                static_cast<void>(
+                    run_load(*arrivals, options, [this] { return stop_extra_.load(); }));
+        });
+    }
+
+    void end_faults() {
+        unique_prefix_ = false;
+        stop_extra_ = true;
+        extra_.clear();
+    }
+
+    std::vector<RequestRecord> records_in(TimeRange range) {
+        const std::lock_guard lock(mutex_);
+        std::vector<RequestRecord> found;
+        for (const auto& record : records_)
+            if (range.contains(record.sent)) found.push_back(record);
+        std::ranges::stable_sort(found, {}, &RequestRecord::sent);
+        return found;
+    }
+
+private:
+    BackgroundLoad load_;
+    std::uint64_t seed_;
+    LoadOptions options_;
+    std::atomic<bool> unique_prefix_ = false;
+    std::atomic<bool> stop_all_ = false;
+    std::atomic<bool> stop_extra_ = false;
+    std::mutex mutex_;
+    std::vector<RequestRecord> records_;
+    std::jthread background_;
+    std::vector<std::jthread> extra_;
+};
+
+Status write_split(const ExperimentPlan& plan, const std::string& folder) {
+    const auto path = folder + "/split.json";
+    nlohmann::ordered_json json{{"name", plan.name}, {"seed", plan.seed}};
+    auto cases = plan.cases;
+    std::ranges::sort(cases, {}, &PlannedCase::id);
+    for (const auto& planned : cases) json["cases"][planned.id] = planned.split;
+    const auto text = json.dump(1) + "\n";
+    if (const auto existing = read_text_file(path); existing && *existing != text)
+        return fail(ErrorCode::invalid_input,
+                    fmt::format("{} was frozen by another plan; use another folder", path));
+    return write_text_file_atomically(path, text);
+}
+
+// One line per file below the dataset's folder, in order: XXH3-128 and path.
+Status write_checksums(const std::string& folder) {
+    std::vector<std::string> paths;
+    for (const auto& entry : fs::recursive_directory_iterator(folder))
+        if (entry.is_regular_file() && entry.path().filename() != "checksums.txt")
+            paths.push_back(fs::relative(entry.path(), folder));
+    std::ranges::sort(paths);
+    std::string text;
+    for (const auto& path : paths) {
+        CULPRIT_TRY(const auto bytes, read_text_file(folder + "/" + path));
+        const auto hash = XXH3_128bits(bytes.data(), bytes.size());
+        text += fmt::format("{:016x}{:016x}  {}\n", hash.high64, hash.low64, path);
+    }
+    return write_text_file_atomically(folder + "/checksums.txt", text);
+}
+
+class Experiment {
+public:
+    Experiment(const Settings& settings, const ExperimentPlan& plan,
+               const ExperimentOptions& options, const Progress& progress,
+               const std::function<bool()>& stop)
+        : settings_(settings),
+          plan_(plan),
+          options_(options),
+          progress_(progress),
+          stop_(stop),
+          clients_(settings, plan.load,
+                   derive_seed(plan.seed, fmt::format("{}", to_ns(wall_clock_now())))) {}
+
+    Status run(LocalInjector& injector) {
+        std::vector<const PlannedCase*> open;
+        for (const auto& planned : plan_.cases)
+            if ((options_.split.empty() || planned.split == options_.split) &&
+                !fs::exists(folder_of(planned)))
+                open.push_back(&planned);
+        const double each = plan_.settle_seconds + plan_.baseline_seconds + plan_.fault_seconds +
+                            plan_.recovery_seconds + 4;
+        progress_(fmt::format("{} of {} cases to record, about {:.0f} s each", open.size(),
+                              plan_.cases.size(), each));
+        clients_.start_background(each * static_cast<double>(open.size()) * 3 + 600);
+        CULPRIT_TRY_STATUS(pause(plan_.warmup_seconds));
+        std::size_t done = 0;
+        for (const auto* planned : open) {
+            if (options_.seconds_max > 0 &&
+                monotonic_seconds() - begin_ + each > options_.seconds_max) {
+                progress_(fmt::format("time is up: {} cases left", open.size() - done));
+                break;
+            }
+            const auto status = run_case(injector, *planned);
+            if (stop_()) return fail(ErrorCode::cancelled, "stopped");
+            ++done;
+            const double elapsed = monotonic_seconds() - begin_;
+            const double left =
+                elapsed / static_cast<double>(done) * static_cast<double>(open.size() - done);
+            progress_(fmt::format(
+                "{:3}/{} {:4} {:<44} {}   {:.0f} min left", done, open.size(), planned->split,
+                planned->id, status ? last_summary_ : "not recorded: " + status.error().message,
+                left / 60));
+        }
+        return write_checksums(options_.folder);
+    }
+
+private:
+    std::string folder_of(const PlannedCase& planned) const {
+        return fmt::format("{}/{}/{}", options_.folder, planned.split, planned.id);
+    }
+
+    Status pause(double seconds, const std::function<void()>& meanwhile = {}) {
+        const double end = monotonic_seconds() + seconds;
+        while (monotonic_seconds() < end) {
+            if (stop_()) return fail(ErrorCode::cancelled, "stopped");
+            sleep_seconds(std::min(0.25, end - monotonic_seconds()));
+            if (meanwhile) meanwhile();
+        }
+        return {};
+    }
+
+    Status run_case(LocalInjector& injector, const PlannedCase& planned) {
+        CULPRIT_TRY_STATUS(pause(plan_.settle_seconds));
+        CULPRIT_TRY_STATUS(wait_until_serving(settings_, 240, stop_));
+        double decoy = 0;
+        for (const auto& fault : planned.faults) decoy = std::max(decoy, -fault.start_seconds);
+        CULPRIT_TRY_STATUS(pause(plan_.baseline_seconds - decoy));
+        std::vector<FaultRecord> records;
+        Status status = apply_all(injector, planned, records);
+        if (status)
+            status = pause(plan_.fault_seconds, [&] {
+                for (auto& record : records) static_cast<void>(injector.keep(record));
+            });
+        for (auto& record : records) {
+            const auto removed = injector.remove(record);
+            record.removed = wall_clock_now();
+            if (!removed && status) status = removed;
+        }
+        clients_.end_faults();
+        CULPRIT_TRY_STATUS(status);
+        CULPRIT_TRY_STATUS(pause(plan_.recovery_seconds));
+        return record(planned, records);
+    }
+
+    // Decoys first, then all the others at once.
+    Status apply_all(LocalInjector& injector, const PlannedCase& planned,
+                     std::vector<FaultRecord>& records) {
+        for (const bool early : {true, false}) {
+            for (const auto& fault : planned.faults) {
+                if ((fault.start_seconds < 0) != early) continue;
+                CULPRIT_TRY(auto applied, injector.apply(fault));
+                clients_.start_fault(fault, derive_seed(plan_.seed, planned.id));
+                if (early) {
+                    sleep_seconds(1);
+                    CULPRIT_TRY_STATUS(injector.remove(applied));
+                    CULPRIT_TRY_STATUS(pause(-fault.start_seconds - 1));
+                }
+                records.push_back(std::move(applied));
+            }
+        }
+        return {};
+    }
+
+    Status record(const PlannedCase& planned, const std::vector<FaultRecord>& faults) {
+        TimePoint alert = wall_clock_now();
+        for (const auto& fault : faults)
+            if (fault.fault.start_seconds >= 0) alert = std::min(alert, fault.applied);
+        RecordingRequest request{
+            .folder = folder_of(planned),
+            .dataset = plan_.name,
+            .range = {earlier(alert, plan_.baseline_seconds),
+                      earlier(alert, -plan_.fault_seconds - plan_.recovery_seconds)},
+            .alert = alert,
+            .faults = faults,
+            .grid_seconds = plan_.grid_seconds,
+            .rate_window_seconds = 3 * std::max(plan_.grid_seconds, settings_.scrape_seconds)};
+        request.clients = clients_.records_in(request.range);
+        request.notes = {
+            {"split", planned.split},
+            {"case", planned.id},
+            {"plan_seed", fmt::format("{}", plan_.seed)},
+            {"load", fmt::format("Poisson {} requests/s wandering by {:.0f} %, {} prompt "
+                                 "tokens of which {} shared, {} output tokens, lengths "
+                                 "+-{:.0f} %",
+                                 plan_.load.rate_per_s, 100 * plan_.load.wander,
+                                 plan_.load.prompt_tokens, plan_.load.shared_prefix_tokens,
+                                 plan_.load.output_tokens, 100 * plan_.load.length_spread)},
+            {"phases",
+             fmt::format("baseline {} s, fault {} s, recovery {} s", plan_.baseline_seconds,
+                         plan_.fault_seconds, plan_.recovery_seconds)},
+            {"machine", "2 cores shared with other work: expect noise"}};
+        const auto impact = user_impact(request);
+        last_summary_ = fmt::format(
+            "TTFT p95 {:.0f} -> {:.0f} ms, gap {:.1f} -> {:.1f} ms, failed "
+            "{:.0f} -> {:.0f} %",
+            1e3 * impact.first_token_s_before, 1e3 * impact.first_token_s_during,
+            1e3 * impact.token_gap_s_before, 1e3 * impact.token_gap_s_during,
+            100 * impact.failed_share_before, 100 * impact.failed_share_during);
+        return record_case(settings_, request);
+    }
+
+    const Settings& settings_;
+    const ExperimentPlan& plan_;
+    const ExperimentOptions& options_;
+    const Progress& progress_;
+    const std::function<bool()>& stop_;
+    Clients clients_;
+    double begin_ = monotonic_seconds();
+    std::string last_summary_;
+};
+
+}  // namespace
+
+Status wait_until_serving(const Settings& settings, double seconds_max,
+                          const std::function<bool()>& stop) {
+    const double begin = monotonic_seconds();
+    while (!stop()) {
+        std::string missing;
+        for (const auto& replica : settings.replica_names()) {
+            httplib::Client client(settings.address_of(replica), Settings::engine_metrics_port);
+            client.set_connection_timeout(1);
+            client.set_read_timeout(2);
+            const auto answer = client.Get("/metrics");
+            if (!answer || answer->status != 200) missing = replica + " exports no engine metrics";
+        }
+        httplib::Client proxy(settings.address_of("nginx-proxy"), Settings::proxy_port);
+        proxy.set_connection_timeout(1);
+        proxy.set_read_timeout(3);
+        const auto answer = proxy.Get("/health");
+        if (!answer || answer->status != 200) missing = "the proxy does not reach the service";
+        if (missing.empty()) return {};
+        if (monotonic_seconds() - begin > seconds_max)
+            return fail(ErrorCode::deadline_exceeded,
+                        fmt::format("not serving after {:.0f} s: {}", seconds_max, missing));
+        sleep_seconds(1);
+    }
+    return fail(ErrorCode::cancelled, "stopped");
+}
+
+Status run_experiment(const Settings& settings, const ExperimentPlan& plan,
+                      const ExperimentOptions& options, const Progress& progress,
+                      const std::function<bool()>& stop) {
+    CULPRIT_TRY(const auto status, testbed_status(settings.name));
+    if (status.phase != "healthy")
+        return fail(ErrorCode::unavailable,
+                    fmt::format("the testbed \"{}\" is {}, needed is healthy", settings.name,
+                                status.phase));
+    std::error_code error;
+    fs::create_directories(options.folder, error);
+    CULPRIT_TRY_STATUS(write_split(plan, options.folder));
+    if (!options.plan_text.empty())
+        CULPRIT_TRY_STATUS(
+            write_text_file_atomically(options.folder + "/plan.yaml", options.plan_text));
+    CULPRIT_TRY(auto injector, LocalInjector::create(settings));
+    Experiment experiment(settings, plan, options, progress, stop);
+    return experiment.run(*injector);
+}
+
+}  // namespace culprit::testbed

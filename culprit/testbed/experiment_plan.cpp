@@ -1,0 +1,195 @@
+#include "culprit/testbed/experiment_plan.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <map>
+#include <set>
+
+#include "culprit/base/random.h"
+
+namespace culprit::testbed {
+namespace {
+
+Error at_line(const YAML::Node& node, const std::string& message) {
+    return {ErrorCode::malformed_data,
+            node.Mark().is_null() ? message
+                                  : fmt::format("line {}: {}", node.Mark().line + 1, message)};
+}
+
+Result<double> number(const YAML::Node& node, const std::string& key) {
+    try {
+        return node.as<double>();
+    } catch (const YAML::Exception&) {
+        return tl::unexpected<Error>(at_line(node, fmt::format("expected {} to be a number", key)));
+    }
+}
+
+Result<std::vector<double>> numbers(const YAML::Node& node, const std::string& key) {
+    std::vector<double> result;
+    if (!node.IsSequence()) {
+        CULPRIT_TRY(const double value, number(node, key));
+        return std::vector<double>{value};
+    }
+    for (const auto& entry : node) {
+        CULPRIT_TRY(const double value, number(entry, key));
+        result.push_back(value);
+    }
+    return result;
+}
+
+Status set_numbers(const YAML::Node& map, const std::map<std::string, double*>& fields,
+                   const std::set<std::string>& others = {}) {
+    for (const auto& entry : map) {
+        const auto key = entry.first.Scalar();
+        if (others.contains(key)) continue;
+        const auto field = fields.find(key);
+        if (field == fields.end())
+            return tl::unexpected<Error>(
+                at_line(entry.first, fmt::format("unknown key \"{}\"", key)));
+        CULPRIT_TRY(*field->second, number(entry.second, key));
+    }
+    return {};
+}
+
+Status read_load(const YAML::Node& node, BackgroundLoad& load) {
+    double prompt = load.prompt_tokens;
+    double output = load.output_tokens;
+    double shared = load.shared_prefix_tokens;
+    CULPRIT_TRY_STATUS(set_numbers(node, {{"rate", &load.rate_per_s},
+                                          {"wander", &load.wander},
+                                          {"prompt", &prompt},
+                                          {"output", &output},
+                                          {"spread", &load.length_spread},
+                                          {"shared_prefix", &shared}}));
+    load.prompt_tokens = static_cast<int>(prompt);
+    load.output_tokens = static_cast<int>(output);
+    load.shared_prefix_tokens = static_cast<int>(shared);
+    return {};
+}
+
+/// One line of the matrix.
+struct MatrixRow {
+    std::string kind;
+    std::vector<std::string> targets{""};
+    std::map<std::string, std::vector<double>> values;
+    int repetitions = 1;
+    double decoy_seconds = 0;
+    std::vector<FaultSpec> also;
+};
+
+Result<MatrixRow> read_row(const YAML::Node& node) {
+    if (!node.IsMap() || !node["kind"])
+        return tl::unexpected<Error>(at_line(node, "expected a map with a kind"));
+    MatrixRow row{.kind = node["kind"].Scalar()};
+    for (const auto& entry : node) {
+        const auto key = entry.first.Scalar();
+        if (key == "kind") continue;
+        if (key == "targets") {
+            row.targets.clear();
+            if (!entry.second.IsSequence())
+                return tl::unexpected<Error>(at_line(entry.second, "expected a list of targets"));
+            for (const auto& target : entry.second) row.targets.push_back(target.Scalar());
+        } else if (key == "repetitions") {
+            CULPRIT_TRY(const double count, number(entry.second, key));
+            row.repetitions = static_cast<int>(count);
+        } else if (key == "decoy") {
+            CULPRIT_TRY(row.decoy_seconds, number(entry.second, key));
+        } else if (key == "with") {
+            if (!entry.second.IsMap() || !entry.second["kind"])
+                return tl::unexpected<Error>(at_line(entry.second, "expected a map with a kind"));
+            CULPRIT_TRY(auto fault,
+                        make_fault(entry.second["kind"].Scalar(),
+                                   entry.second["target"] ? entry.second["target"].Scalar() : ""));
+            row.also.push_back(std::move(fault));
+        } else {
+            CULPRIT_TRY(row.values[key], numbers(entry.second, key));
+        }
+    }
+    return row;
+}
+
+std::vector<std::map<std::string, double>> crossed(
+    const std::map<std::string, std::vector<double>>& values) {
+    std::vector<std::map<std::string, double>> result{{}};
+    for (const auto& [name, choices] : values) {
+        std::vector<std::map<std::string, double>> longer;
+        for (const auto& chosen : result)
+            for (const double value : choices) {
+                auto next = chosen;
+                next[name] = value;
+                longer.push_back(std::move(next));
+            }
+        result = std::move(longer);
+    }
+    return result;
+}
+
+Status add_cases(const MatrixRow& row, ExperimentPlan& plan, std::map<std::string, int>& counts) {
+    for (int repetition = 0; repetition < row.repetitions; ++repetition)
+        for (const auto& target : row.targets)
+            for (const auto& values : crossed(row.values)) {
+                CULPRIT_TRY(auto fault, make_fault(row.kind, target, values));
+                fault.duration_seconds = plan.fault_seconds;
+                PlannedCase planned;
+                auto name = (target.empty() ? "traffic" : target) + "_" + row.kind;
+                for (const auto& other : row.also) name += "+" + std::string(other.kind->name);
+                planned.id = fmt::format("{}/{}", name, ++counts[name]);
+                planned.faults.push_back(std::move(fault));
+                for (auto other : row.also) {
+                    other.duration_seconds = plan.fault_seconds;
+                    planned.faults.push_back(std::move(other));
+                }
+                if (row.decoy_seconds > 0) {
+                    CULPRIT_TRY(auto decoy, make_fault("decoy_reload", "nginx-proxy"));
+                    decoy.start_seconds = -row.decoy_seconds;
+                    decoy.duration_seconds = 1;
+                    planned.faults.push_back(std::move(decoy));
+                }
+                const auto draw = derive_seed(plan.seed, planned.id);
+                planned.split = Random(draw).uniform() < 0.5 ? "dev" : "test";
+                plan.cases.push_back(std::move(planned));
+            }
+    return {};
+}
+
+}  // namespace
+
+Result<ExperimentPlan> parse_experiment(std::string_view text) {
+    try {
+        const YAML::Node root = YAML::Load(std::string(text));
+        if (!root.IsMap())
+            return fail(ErrorCode::malformed_data, "expected an experiment as a map");
+        ExperimentPlan plan;
+        if (root["name"]) plan.name = root["name"].Scalar();
+        double seed = 1;
+        CULPRIT_TRY_STATUS(set_numbers(root,
+                                       {{"seed", &seed},
+                                        {"warmup", &plan.warmup_seconds},
+                                        {"settle", &plan.settle_seconds},
+                                        {"baseline", &plan.baseline_seconds},
+                                        {"fault", &plan.fault_seconds},
+                                        {"recovery", &plan.recovery_seconds},
+                                        {"grid", &plan.grid_seconds}},
+                                       {"name", "load", "cases"}));
+        plan.seed = static_cast<std::uint64_t>(seed);
+        if (root["load"]) CULPRIT_TRY_STATUS(read_load(root["load"], plan.load));
+        if (!root["cases"] || !root["cases"].IsSequence())
+            return fail(ErrorCode::malformed_data, "an experiment needs a list of cases");
+        std::map<std::string, int> counts;
+        for (const auto& node : root["cases"]) {
+            auto row = read_row(node);
+            if (!row) return tl::unexpected<Error>(row.error());
+            if (auto added = add_cases(*row, plan, counts); !added)
+                return tl::unexpected<Error>(at_line(node, added.error().message));
+        }
+        Random random(derive_seed(plan.seed, "order"));
+        random.shuffle(plan.cases);
+        return plan;
+    } catch (const YAML::Exception& error) {
+        return fail(ErrorCode::malformed_data,
+                    fmt::format("line {}: {}", error.mark.line + 1, error.msg));
+    }
+}
+
+}  // namespace culprit::testbed
