@@ -54,7 +54,11 @@ void add_collect_command(CLI::App& root, Shell& shell);
 void add_completion_command(CLI::App& root, Shell& shell);
 void add_diagnose_command(CLI::App& root, Shell& shell);
 void add_evaluate_command(CLI::App& root, Shell& shell);
+void add_experiment_command(CLI::App& root, Shell& shell);
+void add_inject_command(CLI::App& root, Shell& shell);
 void add_inspect_command(CLI::App& root, Shell& shell);
+void add_load_command(CLI::App& root, Shell& shell);
 void add_methods_command(CLI::App& root, Shell& shell);
+void add_testbed_command(CLI::App& root, Shell& shell);
 
 }  // namespace culprit::cli

@@ -38,6 +38,10 @@ int run(int argc, char** argv) {
     add_methods_command(app, shell);
     add_collect_command(app, shell);
     add_completion_command(app, shell);
+    add_experiment_command(app, shell);
+    add_inject_command(app, shell);
+    add_load_command(app, shell);
+    add_testbed_command(app, shell);
 
     try {
         app.parse(argc, argv);

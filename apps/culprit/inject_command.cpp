@@ -1,0 +1,141 @@
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "apps/culprit/command.h"
+#include "culprit/faults/fault_plan.h"
+#include "culprit/testbed/child_process.h"
+#include "culprit/testbed/deployment.h"
+#include "culprit/testbed/local_injector.h"
+
+namespace culprit::cli {
+namespace {
+
+std::atomic<bool> interrupted = false;
+
+struct InjectRequest {
+    std::string plan;
+    std::string testbed = "default";
+    bool dry_run = false;
+    bool list = false;
+};
+
+void say(const std::string& line) {
+    fmt::print(stderr, "{}\n", line);
+    std::fflush(stderr);
+}
+
+Status list_kinds() {
+    std::string text;
+    for (const auto& kind : fault_kinds()) {
+        std::string parameters;
+        for (const auto& parameter : kind.used_parameters())
+            parameters +=
+                fmt::format(" {}={}{}", parameter.name, parameter.default_value, parameter.unit);
+        text += fmt::format("{:<20} {:<15} {:<4} {}{}\n", kind.name, to_string(kind.layer),
+                            kind.catalogue, kind.summary,
+                            parameters.empty() ? "" : "  (" + parameters.substr(1) + ")");
+    }
+    return write_out(text);
+}
+
+Status run_plan(const testbed::Settings& settings, const FaultPlan& plan) {
+    CULPRIT_TRY(const auto injector, testbed::LocalInjector::create(settings));
+    std::vector<testbed::FaultRecord> records;
+    std::size_t next = 0;
+    const double begin = testbed::monotonic_seconds();
+    Status result;
+    const auto active = [&] {
+        for (const auto& record : records)
+            if (record.removed == TimePoint{}) return true;
+        return false;
+    };
+    while ((next < plan.faults.size() || active()) && !interrupted) {
+        const double elapsed = testbed::monotonic_seconds() - begin;
+        while (result && next < plan.faults.size() && plan.faults[next].start_seconds <= elapsed) {
+            auto applied = injector->apply(plan.faults[next++]);
+            if (!applied) {
+                result = tl::unexpected<Error>(applied.error());
+                break;
+            }
+            say(fmt::format("{}  {} on {} applied: {}", format_rfc3339(applied->applied),
+                            applied->fault.kind->name, applied->fault.target, applied->effect));
+            records.push_back(std::move(*applied));
+        }
+        for (auto& record : records) {
+            if (record.removed != TimePoint{}) continue;
+            const double end = record.fault.start_seconds + record.fault.duration_seconds;
+            if (elapsed < end && result) {
+                static_cast<void>(injector->keep(record));
+                continue;
+            }
+            const auto removed = injector->remove(record);
+            if (!removed && result) result = removed;
+            say(fmt::format("{}  {} on {} removed: {}", format_rfc3339(record.removed),
+                            record.fault.kind->name, record.fault.target, record.after));
+        }
+        if (!result) break;
+        testbed::sleep_seconds(0.1);
+    }
+    for (auto& record : records)
+        if (record.removed == TimePoint{}) {
+            const auto removed = injector->remove(record);
+            if (!removed && result) result = removed;
+        }
+    return result;
+}
+
+Status run_inject(const InjectRequest& request) {
+    if (request.list) return list_kinds();
+    for (const int number : {SIGINT, SIGTERM}) signal(number, [](int) { interrupted = true; });
+    if (request.plan.empty())
+        return fail(ErrorCode::invalid_input, "inject needs a plan, or --list");
+    CULPRIT_TRY(const auto text, testbed::read_text_file(request.plan));
+    auto plan = parse_fault_plan(text);
+    if (!plan) return fail_with_context(request.plan, plan.error());
+    auto settings = testbed::read_settings(request.testbed);
+    if (!settings && !request.dry_run) return tl::unexpected<Error>(settings.error());
+    if (request.dry_run) {
+        std::string shown;
+        for (const auto& fault : plan->faults)
+            for (const auto& line :
+                 testbed::describe_fault(settings.value_or(testbed::Settings{}), fault))
+                shown += line + "\n";
+        return write_out(shown);
+    }
+    CULPRIT_TRY(const auto status, testbed::testbed_status(request.testbed));
+    if (status.phase != "healthy")
+        return fail(ErrorCode::unavailable,
+                    fmt::format("the testbed \"{}\" is {}, needed is healthy", request.testbed,
+                                status.phase));
+    return run_plan(*settings, *plan);
+}
+
+}  // namespace
+
+void add_inject_command(CLI::App& root, Shell& shell) {
+    CLI::App* command =
+        root.add_subcommand("inject", "Break the testbed by plan and mend it again");
+    auto request = std::make_shared<InjectRequest>();
+    command->add_option("plan", request->plan, "Fault plan (YAML or JSON)")
+        ->check(CLI::ExistingFile);
+    command->add_option("--name", request->testbed, "The testbed")->default_str("default");
+    command->add_flag("--dry-run", request->dry_run, "Show what would be done");
+    command->add_flag("--list", request->list, "List the kinds of faults");
+    command->footer(
+        R"(Faults are undone when their time is over, on Ctrl-C, and when this process is killed.
+
+Example plan:
+  name: slow-replica
+  faults:
+  - {kind: cpu_quota, target: ray-replicas-1, start: 60, duration: 45, cores: 0.25})");
+    on_run(*command, shell, [request] { return run_inject(*request); });
+}
+
+}  // namespace culprit::cli

@@ -1,0 +1,112 @@
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "apps/culprit/command.h"
+#include "culprit/testbed/child_process.h"
+#include "culprit/testbed/load_generator.h"
+#include "culprit/testbed/settings.h"
+
+namespace culprit::cli {
+namespace {
+
+std::atomic<bool> interrupted = false;
+
+struct LoadRequest {
+    std::string testbed = "default";
+    std::string arrivals = "poisson";
+    std::string replay;
+    std::string out;
+    testbed::SyntheticLoad synthetic{.rate_per_s = 2, .length_spread = 0.3};
+    testbed::ReplayOptions scales;
+    testbed::LoadOptions options{.model = testbed::Settings::model_name,
+                                 .shared_prefix_tokens = 32};
+};
+
+Status run_load_command(LoadRequest request) {
+    signal(SIGINT, [](int) { interrupted = true; });
+    signal(SIGTERM, [](int) { interrupted = true; });
+    CULPRIT_TRY(const auto settings, testbed::read_settings(request.testbed));
+    request.options.address = settings.address_of("nginx-proxy");
+    request.options.port = testbed::Settings::proxy_port;
+    request.options.seed = request.synthetic.seed;
+    std::vector<testbed::Arrival> arrivals;
+    if (!request.replay.empty()) {
+        request.scales.duration_s = request.synthetic.duration_s;
+        CULPRIT_TRY(const auto csv, testbed::read_text_file(request.replay));
+        CULPRIT_TRY(arrivals, testbed::read_arrivals(csv, request.scales));
+    } else {
+        request.synthetic.process = request.arrivals == "constant"
+                                        ? testbed::ArrivalProcess::constant
+                                        : testbed::ArrivalProcess::poisson;
+        CULPRIT_TRY(arrivals, testbed::make_arrivals(request.synthetic));
+    }
+    CULPRIT_TRY(const auto records,
+                testbed::run_load(arrivals, request.options, [] { return interrupted.load(); }));
+    if (!request.out.empty())
+        CULPRIT_TRY_STATUS(write_whole_file(request.out, testbed::load_csv(records)));
+    const auto s = testbed::summarise(records);
+    return write_out(
+        fmt::format("requests {}   failed {}   {:.0f} tokens/s\n"
+                    "                        median      p95\n"
+                    "time to first token   {:7.0f} ms {:7.0f} ms\n"
+                    "between two tokens    {:7.1f} ms {:7.1f} ms\n"
+                    "whole answer          {:7.0f} ms {:7.0f} ms\n",
+                    s.requests, s.failed, s.tokens_per_s, 1e3 * s.first_token_s_p50,
+                    1e3 * s.first_token_s_p95, 1e3 * s.token_gap_s_p50, 1e3 * s.token_gap_s_p95,
+                    1e3 * s.total_s_p50, 1e3 * s.total_s_p95));
+}
+
+}  // namespace
+
+void add_load_command(CLI::App& root, Shell& shell) {
+    CLI::App* command = root.add_subcommand(
+        "load", "Send an open-loop load to the testbed and measure what a client sees");
+    auto request = std::make_shared<LoadRequest>();
+    command->add_option("--name", request->testbed, "The testbed")->default_str("default");
+    command->add_option("--arrivals", request->arrivals, "constant or poisson")
+        ->check(CLI::IsMember({"constant", "poisson"}))
+        ->default_str("poisson");
+    command->add_option("--rate", request->synthetic.rate_per_s, "Requests per second")
+        ->default_str("2");
+    command->add_option("--duration", request->synthetic.duration_s, "Seconds")->default_str("60");
+    command->add_option("--prompt", request->synthetic.prompt_tokens, "Prompt tokens, mean")
+        ->default_str("64");
+    command->add_option("--output", request->synthetic.output_tokens, "Output tokens, mean")
+        ->default_str("32");
+    command
+        ->add_option("--spread", request->synthetic.length_spread,
+                     "Lengths are uniform in mean * [1 - spread, 1 + spread]")
+        ->default_str("0.3");
+    command
+        ->add_option("--replay", request->replay,
+                     "Arrival trace: CSV with arrival_time_s,prompt_tokens,output_tokens")
+        ->check(CLI::ExistingFile);
+    command->add_option("--time-scale", request->scales.time_scale, "Replay so many times faster")
+        ->default_str("1");
+    command
+        ->add_option("--token-scale", request->scales.token_scale,
+                     "Replay with so many of the tokens")
+        ->default_str("1");
+    command
+        ->add_option("--shared-prefix", request->options.shared_prefix_tokens,
+                     "Tokens that all prompts share from their start")
+        ->default_str("32");
+    command->add_flag("--unique-prefix", request->options.unique_prefix,
+                      "No two prompts share a start");
+    command->add_option("--seed", request->synthetic.seed, "Seed of times, lengths and words")
+        ->default_str("1");
+    command->add_option("--out", request->out, "CSV with one line per request");
+    command->footer(R"(Arrivals do not wait for answers.
+
+Examples:
+  culprit load --rate 2 --duration 120 --out requests.csv
+  culprit load --replay azure_conv.csv --time-scale 0.5 --token-scale 0.1)");
+    on_run(*command, shell, [request] { return run_load_command(*request); });
+}
+
+}  // namespace culprit::cli
