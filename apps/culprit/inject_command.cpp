@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "apps/culprit/command.h"
+#include "culprit/faults/chaos_mesh.h"
 #include "culprit/faults/fault_plan.h"
 #include "culprit/testbed/child_process.h"
 #include "culprit/testbed/deployment.h"
@@ -22,6 +23,8 @@ std::atomic<bool> interrupted = false;
 struct InjectRequest {
     std::string plan;
     std::string testbed = "default";
+    std::string backend = "local";
+    ClusterOptions cluster;
     bool dry_run = false;
     bool list = false;
 };
@@ -99,6 +102,12 @@ Status run_inject(const InjectRequest& request) {
     CULPRIT_TRY(const auto text, testbed::read_text_file(request.plan));
     auto plan = parse_fault_plan(text);
     if (!plan) return fail_with_context(request.plan, plan.error());
+    if (request.backend == "kubernetes") {
+        CULPRIT_TRY(const auto rendered, render_chaos_mesh(*plan, request.cluster));
+        CULPRIT_TRY_STATUS(write_out(rendered.yaml));
+        for (const auto& command : rendered.node_commands) say(command);
+        return {};
+    }
     auto settings = testbed::read_settings(request.testbed);
     if (!settings && !request.dry_run) return tl::unexpected<Error>(settings.error());
     if (request.dry_run) {
@@ -126,6 +135,15 @@ void add_inject_command(CLI::App& root, Shell& shell) {
     command->add_option("plan", request->plan, "Fault plan (YAML or JSON)")
         ->check(CLI::ExistingFile);
     command->add_option("--name", request->testbed, "The testbed")->default_str("default");
+    command
+        ->add_option("--backend", request->backend,
+                     "local: the testbed; kubernetes: print Chaos Mesh manifests for kubectl apply")
+        ->check(CLI::IsMember({"local", "kubernetes"}))
+        ->default_str("local");
+    command->add_option("--namespace", request->cluster.name_space, "Of the service, in a cluster")
+        ->default_str("ray");
+    command->add_option("--label", request->cluster.label, "Pod label that names the component")
+        ->default_str("app");
     command->add_flag("--dry-run", request->dry_run, "Show what would be done");
     command->add_flag("--list", request->list, "List the kinds of faults");
     command->footer(

@@ -5,6 +5,8 @@
 
 #include <set>
 
+#include "culprit/faults/chaos_mesh.h"
+
 namespace culprit {
 namespace {
 
@@ -75,6 +77,53 @@ TEST(FaultKinds, AreDistinctAndTheirDefaultsLieInRange) {
         }
     }
     EXPECT_GE(broken, 20) << "the study's four and at least sixteen others";
+}
+
+// The fields are those of api/v1alpha1 of Chaos Mesh.
+TEST(ChaosMesh, PutsContainersAndDurationsWhereTheApiHasThem) {
+    const auto plan = parse_fault_plan(R"(
+name: k8s
+faults:
+- {kind: cpu_stress, target: ray-replicas-0, duration: 60, workers: 16}
+- {kind: network_delay, target: ray-replicas-1, duration: 60, milliseconds: 1000}
+- {kind: gpu_power_cap, target: ray-replicas-2, watts: 150}
+)");
+    ASSERT_TRUE(plan);
+    const auto rendered = render_chaos_mesh(*plan, {.name_space = "llm"});
+    ASSERT_TRUE(rendered) << rendered.error().message;
+    EXPECT_THAT(rendered->yaml, HasSubstr(R"(kind: StressChaos
+metadata:
+  name: culprit-1-cpu-stress-ray-replicas-0
+  namespace: llm
+spec:
+  mode: one
+  selector:
+    namespaces:
+      - llm
+    labelSelectors:
+      app: ray-replicas-0
+  duration: 60s
+  containerNames:
+    - ray-replicas-0
+  stressors:
+    cpu:
+      workers: 16
+      load: 100)"));
+    EXPECT_THAT(rendered->yaml, HasSubstr(R"(  action: delay
+  delay:
+    latency: 1000ms
+    jitter: 30ms
+    correlation: "25")"));
+    ASSERT_EQ(rendered->node_commands.size(), 1u);
+    EXPECT_THAT(rendered->node_commands[0], HasSubstr("-pl 150"));
+}
+
+TEST(ChaosMesh, RefusesWhatItCannotDo) {
+    const auto plan = parse_fault_plan("faults:\n- {kind: kv_pressure, target: a}");
+    ASSERT_TRUE(plan);
+    const auto rendered = render_chaos_mesh(*plan);
+    ASSERT_FALSE(rendered);
+    EXPECT_EQ(rendered.error().code, ErrorCode::unsupported);
 }
 
 }  // namespace
