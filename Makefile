@@ -6,7 +6,7 @@ CASES  ?= data/cases
 METHODS ?= all
 
 .DEFAULT_GOAL := all
-.PHONY: all bootstrap configure test check format format-check tidy layers asan tsan fuzz golden bench eval new-method install clean help
+.PHONY: all bootstrap configure test check format format-check tidy layers asan tsan fuzz golden testbed-smoke bench eval new-method install clean help
 
 all: configure  ## Build everything (PRESET=release)
 	@cmake --build --preset $(PRESET) -j $(JOBS)
@@ -44,6 +44,10 @@ tsan:  ## Every test under the thread sanitizer
 fuzz: bootstrap  ## Run each fuzzer for SECONDS (60) on its corpus
 	@cmake --preset fuzz >/dev/null && cmake --build --preset fuzz -j $(JOBS)
 	@tools/fuzz build/fuzz $(or $(SECONDS),60)
+
+testbed-smoke: all  ## Start the serving stack, break it, record, diagnose, clean up (root; 3 minutes)
+	@testbed/bootstrap
+	@testbed/smoke $(BUILD)/bin/culprit
 
 golden: all  ## Only the comparison with recorded answers of reference implementations
 	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure -R 'Golden|golden'
