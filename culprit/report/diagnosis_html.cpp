@@ -56,6 +56,28 @@ Json page_evidence(const Evidence& evidence, const Suspect& suspect, const Incid
     return json;
 }
 
+Json page_findings(const Diagnosis& diagnosis) {
+    Json findings = Json::array();
+    for (const Finding& finding : diagnosis.findings) {
+        Json json = {{"component", finding.component}, {"name", finding.name},
+                     {"layer", finding.layer},         {"probability", finding.probability},
+                     {"chain", Json::array()},         {"against", finding.against},
+                     {"advice", Json::array()}};
+        for (const FindingStep& step : finding.chain)
+            json["chain"].push_back(
+                {{"when", fmt::format("{}{}", format_clock(step.when),
+                                      step.uncertainty > Duration{0}
+                                          ? " ±" + format_duration(step.uncertainty)
+                                          : "")},
+                 {"text", step.text},
+                 {"remark", step.remark}});
+        for (const Advice& advice : finding.advice)
+            json["advice"].push_back({{"action", advice.action}, {"command", advice.command}});
+        findings.push_back(std::move(json));
+    }
+    return findings;
+}
+
 Json page_answer(const MethodAnswer& answer, const Incident& incident,
                  std::set<std::string>& columns) {
     Json json;
@@ -64,6 +86,8 @@ Json page_answer(const MethodAnswer& answer, const Incident& incident,
     json["status"] = answer.status();
     json["reason"] = answer.reason();
     json["notes"] = answer.diagnosis.notes;
+    json["findings"] = page_findings(answer.diagnosis);
+    json["blind_spots"] = answer.diagnosis.blind_spots;
     json["seconds_text"] = format_quantity(answer.seconds, "s");
     json["suspects"] = Json::array();
     std::set<std::string> services;

@@ -39,8 +39,8 @@ struct DiagnosisReport {
 ///   {"method": "baro", "variant": "published", "status": "ok|degenerate|failed",
 ///    "ranking": [{"name": ..., "service": ..., "score": ..., "evidence": [...]}, ...]}
 /// best first and complete unless `top` is set; "reason" is there when the status is not "ok",
-/// "notes" when the method left some. Evidence has "kind": "metric", "log", "span" or "edge"; times
-/// are RFC 3339, durations seconds.
+/// "notes" when the method left some, "findings" and "blind_spots" when it knows faults. Evidence
+/// has "kind": "metric", "log", "span" or "edge"; times are RFC 3339, durations seconds.
 std::string diagnosis_json(const DiagnosisReport& report);
 
 /// For a terminal: the incident, the suspects service by service with what speaks for them, what

@@ -39,13 +39,16 @@ function byService(answer) {
 
 function header(answer, services) {
   const best = services[0];
-  const title = best ? (best.service || best.suspects[0].name) : "No suspect";
+  const finding = answer.findings[0];
+  const percent = share => share > 0 && share < .01 ? "< 1 %" : `${Math.round(100 * share)} %`;
+  const title = finding ? (finding.component ? finding.component + ": " : "") + `${finding.name}, ${percent(finding.probability)}` :
+    best ? "Most suspected: " + (best.service || best.suspects[0].name) : "No suspect";
   const chips = data.seen.map(text => el("span", { class: "chip" }, text))
     .concat(data.missing.map(text => el("span", { class: "chip missing" }, "no " + text)));
   if (answer.status !== "ok") chips.unshift(el("span", { class: "chip bad" }, answer.status));
   return el("header", {},
     el("p", { class: "soft" }, "Incident " + data.id),
-    el("h1", {}, best ? "Most suspected: " + title : title),
+    el("h1", {}, title),
     el("p", { class: "soft" }, `Alert ${data.alert_text} UTC, ${data.baseline_text} of baseline, ` +
       `${data.suspect_text} since. Method ${answer.method} (${answer.variant}), ${answer.seconds_text}.`),
     answer.reason ? el("p", { class: "up" }, answer.reason) : null,
@@ -58,6 +61,24 @@ function tabs() {
   return el("div", { class: "tabs", role: "group", "aria-label": "Method" }, data.answers.map((answer, i) =>
     el("button", { "aria-pressed": String(i === chosen), onclick: () => { chosen = i; draw(); } },
       `${answer.method} (${answer.variant})`)));
+}
+
+// For methods that know faults: what is broken, how sure, from cause to symptom, and what to do.
+function findings(answer) {
+  if (!answer.findings.length) return null;
+  const percent = share => share > 0 && share < .01 ? "< 1 %" : `${Math.round(100 * share)} %`;
+  const told = (finding, i) => i === 0 || finding.probability >= .15;
+  return [el("h2", {}, "Findings"), ...answer.findings.map((finding, i) => el("section", { class: "card" + (i === 0 ? " first" : ""), style: told(finding, i) ? "" : "padding:8px 18px" },
+    el("div", { class: "suspect-head", style: told(finding, i) ? "" : "margin:0" }, el("span", { class: "rank" }, String(i + 1)),
+      el("h3", {}, (finding.component ? finding.component + ": " : "") + finding.name),
+      el("span", { class: "num" }, percent(finding.probability)),
+      el("span", { class: "meter" }, el("i", { style: `width:${100 * finding.probability}%` }))),
+    told(finding, i) ? [
+      finding.chain.length ? el("table", {}, el("tbody", {}, finding.chain.map(step => el("tr", {}, el("td", { class: "num" }, step.when), el("td", { class: "what" }, step.text), el("td", { class: "soft" }, step.remark))))) : null,
+      finding.against.map(text => el("p", {}, el("b", {}, "against "), text)),
+      finding.advice.map(advice => el("p", {}, el("b", {}, "do "), advice.action, advice.command ? el("pre", { class: "num" }, advice.command) : null))
+    ].flat() : null)),
+    ...answer.blind_spots.map(text => el("p", { class: "soft" }, el("b", {}, "blind spot "), text))];
 }
 
 // What moved when: one line per piece of evidence, earliest first, with its uncertainty.
@@ -278,7 +299,7 @@ function draw() {
   charts = [];
   const answer = data.answers[chosen];
   const services = byService(answer);
-  app.replaceChildren(...[header(answer, services), tabs(), timeline(services),
+  app.replaceChildren(...[header(answer, services), tabs(), findings(answer), timeline(services),
     el("h2", {}, "Suspects"),
     el("div", { class: "legend", style: "margin:-4px 0 12px" },
       el("span", {}, el("i", { style: "background:var(--baseline)" }), "baseline window"),
