@@ -59,6 +59,7 @@ void add_inject_command(CLI::App& root, Shell& shell);
 void add_inspect_command(CLI::App& root, Shell& shell);
 void add_load_command(CLI::App& root, Shell& shell);
 void add_methods_command(CLI::App& root, Shell& shell);
+void add_simulate_command(CLI::App& root, Shell& shell);
 void add_testbed_command(CLI::App& root, Shell& shell);
 
 }  // namespace culprit::cli

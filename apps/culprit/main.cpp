@@ -36,6 +36,7 @@ int run(int argc, char** argv) {
     add_evaluate_command(app, shell);
     add_inspect_command(app, shell);
     add_methods_command(app, shell);
+    add_simulate_command(app, shell);
     add_collect_command(app, shell);
     add_completion_command(app, shell);
     add_experiment_command(app, shell);

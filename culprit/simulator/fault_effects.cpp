@@ -92,6 +92,7 @@ void apply_to_gpu(const FaultPoint& at, const EngineModel& model, Condition& rep
     if (kind == "batch_limit") replica.max_num_seqs = static_cast<int>(between(x, 6.0, 2.0));
     if (kind == "tokenizer_cpu") replica.tokenizer_slowdown = between(x, 60.0, 300.0);
     if (kind == "engine_hang") replica.hung = true;
+    replica.xid = xid_of(kind);
     if (kind == "eager_fallback") replica.cpu_slowdown = between(x, 3.0, 8.0);
 }
 
@@ -127,6 +128,11 @@ bool kills_engine(std::string_view kind) {
     return kind == "engine_dead" || kind == "crash_loop" || kind == "replica_oom" ||
            kind == "gpu_off_bus" || kind == "gpu_ecc" || kind == "cuda_oom" ||
            kind == "slow_weight_load";
+}
+
+double xid_of(std::string_view kind) {
+    if (kind == "gpu_off_bus") return 79.0;
+    return kind == "gpu_ecc" ? 48.0 : 0.0;
 }
 
 bool restarts_target(std::string_view kind) {

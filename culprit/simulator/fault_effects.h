@@ -46,6 +46,8 @@ void apply_fault(const FaultPoint& at, const EngineModel& model, Condition& repl
 
 /// True when the fault kills the engine once, at its begin (and again while a crash loop lasts).
 bool kills_engine(std::string_view kind);
+/// The last Xid that the driver reports during the fault; 0 without one.
+double xid_of(std::string_view kind);
 /// True when the change comes with a restart of the target.
 bool restarts_target(std::string_view kind);
 /// Components to blame; empty when only the load changed.

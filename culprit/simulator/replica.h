@@ -50,6 +50,7 @@ struct Condition {
     bool down = false;
     double down_until = 0.0;
     double neighbour_mib = 0.0;
+    double xid = 0.0;
 };
 
 /// One engine: queue, continuous batching with chunked prefill, KV blocks with preemption by

@@ -71,7 +71,7 @@ void scrape_gpu(Scraper& s, const ScrapeContext& c, const std::string& name,
     const double held = model.memory_mib * 0.9;
     s.put(name, "DCGM_FI_DEV_FB_USED",
           (r.condition.down ? 500.0 : held) + r.condition.neighbour_mib, "MiBy");
-    s.put(name, "DCGM_FI_DEV_XID_ERRORS", 0.0);
+    s.put(name, "DCGM_FI_DEV_XID_ERRORS", r.condition.xid);
     if (!c.gpu_detail) return;
     s.put(name, "DCGM_FI_DEV_ENFORCED_POWER_LIMIT",
           std::min(model.power_limit_watts, r.condition.power_cap_watts), "W");

@@ -1,6 +1,9 @@
 #include "culprit/tailored/culprit_method.h"
 
 #include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
 
 #include "culprit/tailored/explanation.h"
 #include "culprit/tailored/generic_score.h"
@@ -14,10 +17,15 @@ constexpr std::size_t findings_max = 5;
 
 class Culprit : public Method {
 public:
+    Culprit() = default;
+    explicit Culprit(FaultLibrary library) : library_(std::move(library)) {}
     const MethodInfo& info() const override { return info_; }
     Result<Diagnosis> diagnose(const Incident& incident, const RunContext& context) const override;
 
 private:
+    const FaultLibrary& library() const { return library_ ? *library_ : FaultLibrary::builtin(); }
+
+    std::optional<FaultLibrary> library_;
     MethodInfo info_ = {
         .name = "culprit",
         .summary =
@@ -28,7 +36,14 @@ private:
         .reads = "metrics, logs, traces, topology, changes; each may be missing",
         .ranks = "services",
         .cost = "O(p N + spans + log lines) time",
-        .variants = {Variant::published}};
+        .variants = {Variant::published},
+        .options = {{"siblings", 1, 0, 1, "compare a replica with its siblings"},
+                    {"signatures", 1, 0, 1, "match the known faults; 0: only \"unknown\""},
+                    {"logs", 1, 0, 1, "read log lines"},
+                    {"order", 1, 0, 1, "weigh the order in which signals moved"},
+                    {"changes", 1, 0, 1, "weigh rollouts, restarts and configuration changes"},
+                    {"spans", 1, 0, 1, "read spans"},
+                    {"call_flow", 1, 0, 1, "let blame flow along the call graph"}}};
 };
 
 /// Does the incident show an LLM engine or a GPU?
@@ -41,13 +56,13 @@ bool knows_the_system(const std::vector<tailored::Feature>& features) {
 /// Puts the posterior over (component, fault) into the diagnosis; a service's score becomes the
 /// probability that it is the culprit, and the generic score only orders equal ones.
 Status add_findings(const Incident& incident, const RunContext& context,
+                    const FaultLibrary& library, const tailored::HypothesisOptions& options,
                     std::vector<tailored::Feature> features, const tailored::Windows& windows,
                     std::vector<Suspect>& suspects, Diagnosis& diagnosis) {
     CULPRIT_TRY(const tailored::Observations seen,
                 tailored::observe(std::move(features), incident.metrics, windows, context.stop,
                                   context.num_threads));
-    const FaultLibrary& library = FaultLibrary::builtin();
-    const auto hypotheses = tailored::weigh(seen, incident, windows, library);
+    const auto hypotheses = tailored::weigh(seen, incident, windows, library, options);
     CULPRIT_TRY_STATUS(context.stop.check());
     std::map<std::string, double> blame;
     for (const tailored::Hypothesis& h : hypotheses) blame[h.component] += h.probability;
@@ -67,7 +82,13 @@ Result<Diagnosis> Culprit::diagnose(const Incident& incident, const RunContext& 
     if (incident.metrics.num_columns() == 0 && !has_spans)
         return fail(ErrorCode::too_few_samples,
                     "culprit needs metrics or spans on both sides of the alert, got neither");
-    CULPRIT_TRY(const tailored::GenericScore generic, tailored::generic_score(incident, context));
+    const auto on = [&](const char* part) { return context.option(info_, part) > 0.0; };
+    Incident used = incident;
+    if (!on("logs")) used.logs = nullptr;
+    if (!on("spans")) used.spans = nullptr;
+    if (!on("changes")) used.changes.clear();
+    if (!on("call_flow")) used.topology = nullptr;
+    CULPRIT_TRY(const tailored::GenericScore generic, tailored::generic_score(used, context));
     if (generic.score.empty())
         return fail(ErrorCode::too_few_samples,
                     "culprit needs at least one column or span that names a service, got none");
@@ -85,9 +106,12 @@ Result<Diagnosis> Culprit::diagnose(const Incident& incident, const RunContext& 
     }
     Diagnosis diagnosis{.notes = generic.notes};
     CULPRIT_TRY(auto features, tailored::features_of(incident, Catalogue::builtin(), context.stop));
-    if (knows_the_system(features))
-        CULPRIT_TRY_STATUS(add_findings(incident, context, std::move(features), generic.windows,
-                                        suspects, diagnosis));
+    if (knows_the_system(features)) {
+        const FaultLibrary none;
+        CULPRIT_TRY_STATUS(add_findings(used, context, on("signatures") ? library() : none,
+                                        {.use_siblings = on("siblings"), .use_order = on("order")},
+                                        std::move(features), generic.windows, suspects, diagnosis));
+    }
     diagnosis.ranking = Ranking::from(std::move(suspects));
     if (diagnosis.ranking.empty() || diagnosis.ranking.suspects().front().score <= 0.0) {
         diagnosis.status = DiagnosisStatus::degenerate;
@@ -99,5 +123,9 @@ Result<Diagnosis> Culprit::diagnose(const Incident& incident, const RunContext& 
 }  // namespace
 
 std::unique_ptr<Method> make_culprit() { return std::make_unique<Culprit>(); }
+
+std::unique_ptr<Method> make_culprit(FaultLibrary library) {
+    return std::make_unique<Culprit>(std::move(library));
+}
 
 }  // namespace culprit

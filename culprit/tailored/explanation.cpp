@@ -161,7 +161,7 @@ void add_log_steps(std::vector<FindingStep>& chain, const Hypothesis& h, const L
     if (h.fault == nullptr || found == logs.end()) return;
     for (const LogPattern& pattern : h.fault->logs) {
         const auto match = found->second.find(&pattern);
-        if (match == found->second.end() || match->second.deviations < 1.5) continue;
+        if (match == found->second.end() || !match->second.is_news()) continue;
         chain.push_back({.when = match->second.first,
                          .text = fmt::format("log \"{}\"", match->second.example),
                          .remark = fmt::format("{:.0f} lines, {:.0f} before", match->second.after,

@@ -36,18 +36,47 @@ struct Meaning {
     std::string part;
     std::string unit;
     SignalType type = SignalType::gauge;
+    bool bad_when_up = false;
 };
 
 Meaning meaning_of(const Catalogue& catalogue, const std::string& metric) {
     for (const StudyName& name : study_names)
         if (metric == name.metric) return {.signal = std::string(name.signal)};
-    const SeriesMatch match = catalogue.match(metric);
+    // A collector may already have made numbers of a histogram: keep its mean, leave the rest.
+    std::string_view name = metric;
+    bool is_mean = false;
+    for (const std::string_view suffix : {":mean", ":rate", ":p50", ":p90", ":p95", ":p99"})
+        if (name.ends_with(suffix)) {
+            if (suffix != ":mean") return {};
+            is_mean = true;
+            name.remove_suffix(suffix.size());
+        }
+    const SeriesMatch match = catalogue.match(name);
     if (match.signal == nullptr || match.part == "bucket" || match.signal->type == SignalType::info)
         return {};
     return {.signal = match.signal->quantity.empty() ? match.signal->name : match.signal->quantity,
-            .part = std::string(match.part),
+            .part = is_mean ? "mean" : std::string(match.part),
             .unit = match.signal->unit,
-            .type = match.signal->type};
+            .type = match.signal->type,
+            .bad_when_up = match.signal->bad == BadDirection::up};
+}
+
+/// A gauge whose value is the time at which something started.
+bool is_start_time(const std::string& signal) {
+    return signal.ends_with("_start_time_seconds") || signal == "kube_pod_created" ||
+           signal == "node_boot_time_seconds";
+}
+
+/// 1 where a start time differs from the last known one.
+std::vector<double> starts(std::span<const double> values) {
+    std::vector<double> out(values.size(), nan_value);
+    double last = nan_value;
+    for (std::size_t r = 0; r < values.size(); ++r) {
+        if (!std::isfinite(values[r])) continue;
+        out[r] = std::isfinite(last) && values[r] != last ? 1.0 : 0.0;
+        last = values[r];
+    }
+    return out;
 }
 
 bool is_idle_cpu(const Column& column) {
@@ -107,7 +136,8 @@ struct Parts {
     std::vector<double> increase;  // sum of counters' increases
     std::vector<double> sum;       // histogram
     std::vector<double> count;
-    bool cumulative = true;
+    std::vector<double> rate;  // sum of counters that the source already made rates of
+    bool is_mean = false;
     bool whole = true;
 };
 
@@ -148,6 +178,14 @@ private:
             add_into(parts.sum, increases(values));
         } else if (meaning.part == "count") {
             add_into(parts.count, increases(values));
+        } else if (is_start_time(meaning.signal)) {
+            add_into(parts.increase, starts(values));
+        } else if (meaning.part == "mean") {
+            add_into(parts.level, values);
+            parts.num_levels += 1.0;
+            parts.is_mean = true;
+        } else if (frame_.column(c).unit.ends_with("/s") && meaning.type == SignalType::counter) {
+            add_into(parts.rate, values);
         } else if ((meaning.type == SignalType::counter || meaning.type == SignalType::untyped) &&
                    looks_cumulative(values)) {
             const auto up = increases(values);
@@ -164,6 +202,7 @@ private:
         Feature feature{.service = keys_[i].first,
                         .signal = keys_[i].second,
                         .unit = parts.meaning.unit,
+                        .bad_when_up = parts.meaning.bad_when_up,
                         .columns = std::move(parts.columns)};
         const double step = std::max(1e-9, to_seconds(frame_.step()));
         if (!parts.sum.empty() && !parts.count.empty()) {
@@ -176,7 +215,11 @@ private:
             feature.counts_events = parts.whole;
             feature.values = std::move(parts.increase);
             for (double& v : feature.values) v /= step;
+        } else if (!parts.rate.empty()) {
+            feature.kind = FeatureKind::rate;
+            feature.values = std::move(parts.rate);
         } else if (!parts.level.empty()) {
+            if (parts.is_mean) feature.kind = FeatureKind::average;
             feature.values = std::move(parts.level);
             for (double& v : feature.values) v /= parts.num_levels;
         } else {  // half a histogram: the part that is there, as a rate
@@ -190,6 +233,7 @@ private:
     static void add_prefix_ratio(std::vector<Feature>& features) {
         std::map<std::string, std::pair<std::size_t, std::size_t>> found;  // hits, queries; + 1
         for (std::size_t i = 0; i < features.size(); ++i) {
+            if (features[i].signal == "engine.prefix_hit_ratio") return;  // the source has it
             if (features[i].signal == "engine.prefix_hits")
                 found[features[i].service].first = i + 1;
             if (features[i].signal == "engine.prefix_queries")
@@ -215,6 +259,7 @@ private:
     static void add_frontend_residual(std::vector<Feature>& features) {
         std::map<std::string, std::array<std::size_t, 3>> found;  // ttft, queue, prefill; + 1
         for (std::size_t i = 0; i < features.size(); ++i) {
+            if (features[i].signal == "engine.frontend_residual") return;  // the source has it
             if (features[i].kind != FeatureKind::average) continue;
             if (features[i].signal == "engine.ttft") found[features[i].service][0] = i + 1;
             if (features[i].signal == "engine.queue_time") found[features[i].service][1] = i + 1;

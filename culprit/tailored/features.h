@@ -25,6 +25,7 @@ struct Feature {
     std::string unit;
     FeatureKind kind = FeatureKind::level;
     bool counts_events = false;  ///< a counter of whole events: rare ones are compared as counts
+    bool bad_when_up = false;    ///< says the catalogue: one event of it is news
     std::vector<std::size_t> columns;  ///< of the incident's frame
     std::vector<double> values;        ///< [rows], NaN = unknown
 };
@@ -35,7 +36,8 @@ struct Feature {
 /// interval, prefix hits and queries their ratio; a series that the catalogue calls a counter but
 /// that falls often is taken as a rate already. Several series of one signal in one component (one
 /// per GPU, per CPU mode) are added when they are rates and averaged when they are levels; idle CPU
-/// time is left out. The study's own column names (ctn_cpu, latency-90, ...) are known too.
+/// time is left out. Times of starts become events, one per change. The study's own column names
+/// (ctn_cpu, latency-90, ...) are known too.
 ///
 /// Cost: O(columns * rows).
 Result<std::vector<Feature>> features_of(const Incident& incident, const Catalogue& catalogue,

@@ -90,6 +90,10 @@ public:
     }
 
 private:
+    double moved_by(const Observation& o) const {
+        return options_.use_siblings ? o.relative : o.own;
+    }
+
     void classify(const std::string& service, const std::vector<Observation>& observations) {
         for (const Observation& o : observations) {
             const std::string& signal = seen_.features[o.feature].signal;
@@ -126,9 +130,9 @@ private:
             const auto found = signals.find(seen_.features[o.feature].signal);
             const Expectation expected =
                 found == signals.end() ? unmentioned : expectation_of(*found->second);
-            sum += log_ratio(o.relative, expected, bystander);
+            sum += log_ratio(moved_by(o), expected, bystander);
         }
-        return options_.temper * sum + order(fault, signals, service);
+        return options_.temper * sum + (options_.use_order ? order(fault, signals, service) : 0.0);
     }
 
     /// Pairs of moved signals in the signature's order, beyond their uncertainty.
@@ -167,7 +171,7 @@ private:
             defining = defining || pattern.weight >= 4;
             if (matches == logs_.end()) continue;
             const auto found = matches->second.find(&pattern);
-            if (found == matches->second.end() || found->second.deviations < 1.5) continue;
+            if (found == matches->second.end() || !found->second.is_news()) continue;
             best = std::max(best, log_gain[w]);
         }
         if (best > 0.0) return options_.log_weight * best;
@@ -245,7 +249,7 @@ private:
         for (const auto& [service, observations] : seen_.of) {
             double sum = 0.0;
             for (const Observation& o : observations)
-                sum += log_ratio(o.relative, anything, bystander);
+                sum += log_ratio(moved_by(o), anything, bystander);
             all.push_back({.kind = HypothesisKind::unknown,
                            .component = service,
                            .seen_at = service,
@@ -257,7 +261,7 @@ private:
         double sum = 0.0;
         for (const auto& [service, observations] : seen_.of)
             for (const Observation& o : observations)
-                sum += log_ratio(o.relative, quiet, bystander);
+                sum += log_ratio(moved_by(o), quiet, bystander);
         for (const PeerGroup& group : seen_.groups)
             for (const auto& [signal, deviations] : group.common)
                 sum += log_ratio(deviations, quiet, bystander);
@@ -265,7 +269,7 @@ private:
         double lines = 0.0;
         for (const auto& [service, matches] : logs_)
             for (const auto& [pattern, match] : matches)
-                if (match.deviations >= 1.5)
+                if (match.is_news())
                     lines = std::max(
                         lines,
                         log_gain[static_cast<std::size_t>(std::clamp(pattern->weight, 1, 5) - 1)]);

@@ -40,6 +40,8 @@ struct HypothesisOptions {
     double log_weight = 1.0;  ///< of log patterns
     double nothing_prior = 0.10;
     double unknown_prior = 0.04;
+    bool use_siblings = true;
+    bool use_order = true;
 };
 
 /// Posterior over (component, fault), "nothing" and "unknown", most probable first.
@@ -67,6 +69,8 @@ struct LogMatch {
     double deviations = 0.0;
     TimePoint first;
     std::string example;
+    /// New or clearly more frequent. A line that was never there before needs no statistics.
+    bool is_news() const { return after > 0.0 && (before == 0.0 || deviations >= 1.5); }
 };
 using LogMatches = std::map<std::string, std::map<const LogPattern*, LogMatch>>;
 LogMatches match_logs(const Incident& incident, const Windows& windows,

@@ -14,6 +14,8 @@ constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
 constexpr double rare_events_max = 20.0;  // in the whole reference: below it, Gauss misleads
 constexpr double segment_evidence_min =
     8.0;  // nats: chance segments of this length do not reach it
+constexpr double segment_deviations_min = 2.5;
+constexpr double first_event_deviations = 2.8;  // of a thing that should never happen
 constexpr double deviations_max = 50.0;
 constexpr double vanished_deviations = -8.0;
 
@@ -75,30 +77,73 @@ Moved compare(const std::vector<double>& values, const Rows& rows, double level,
     const double change = shift->suspect_mean - shift->location;
     moved.deviations = change / shift->scale;
     const auto search = part(values, rows.search);
-    // A fault shorter than the window, or one that the alert came late for: its own segment.
+    // A fault shorter than the window, or one that the alert came late for: its own segment. Of an
+    // excursion and the way back the first is the effect, the second the recovery.
     for (const double trial : {change, 2.0 * shift->scale, -2.0 * shift->scale}) {
         const auto onset = stats::find_onset(search, shift->location, shift->scale, trial);
         if (!onset || onset->log_likelihood_ratio < segment_evidence_min) continue;
         const double mean = mean_of(search.subspan(onset->index, onset->end - onset->index));
         const double z = (mean - shift->location) / shift->scale;
-        if (onset->end - onset->index >= 2 && std::abs(z) >= std::abs(moved.deviations)) {
+        const bool first = !moved.onset || onset->index + 1 < moved.onset->index;
+        const bool same = moved.onset && onset->index <= moved.onset->index + 1;
+        if (onset->end - onset->index >= 2 && std::abs(z) >= segment_deviations_min &&
+            (first || (same && std::abs(z) > std::abs(moved.deviations)))) {
             moved.deviations = z;
             moved.suspect = mean;
             moved.onset = onset;
         }
-        if (!moved.onset && trial == change) moved.onset = onset;
     }
     return moved;
 }
 
+/// Events in a part of the series, and the rows that could have had some.
+struct Events {
+    double count = 0.0;
+    double rows = 0.0;
+};
+
+Events events_in(const Feature& feature, RowRange rows, double step_seconds) {
+    Events events;
+    for (const double v : part(feature.values, rows))
+        if (std::isfinite(v)) {
+            events.count += v * step_seconds;
+            events.rows += 1.0;
+        }
+    events.count = std::round(events.count);
+    return events;
+}
+
+/// Variance over mean of the events per row, at least 1: what comes in batches surprises less.
+double overdispersion(const std::vector<const Feature*>& members, RowRange rows,
+                      double step_seconds) {
+    double n = 0.0;
+    double sum = 0.0;
+    double squares = 0.0;
+    for (const Feature* f : members)
+        for (const double v : part(f->values, rows))
+            if (std::isfinite(v)) {
+                n += 1.0;
+                sum += v * step_seconds;
+                squares += v * v * step_seconds * step_seconds;
+            }
+    if (sum <= 0.0) return 1.0;
+    const double mean = sum / n;
+    return std::max(1.0, (squares / n - mean * mean) / mean);
+}
+
 /// A change in how often something rare happens.
-double rare_event_deviations(const Feature& feature, const Rows& rows, double step_seconds) {
-    const auto before = part(feature.values, rows.reference);
-    const auto after = part(feature.values, rows.suspect);
-    const double b = std::max(0.0, mean_of(before)) * static_cast<double>(num_finite(before));
-    const double k = std::max(0.0, mean_of(after)) * static_cast<double>(num_finite(after));
-    return stats::count_shift(std::round(b * step_seconds), static_cast<double>(num_finite(before)),
-                              std::round(k * step_seconds), static_cast<double>(num_finite(after)));
+double rare_event_deviations(const Feature& feature, Events before, Events after,
+                             double dispersion) {
+    double z = stats::count_shift(before.count, before.rows, after.count, after.rows);
+    z /= std::sqrt(dispersion);
+    if (before.count == 0.0 && after.count > 0.0 && feature.bad_when_up)
+        z = std::max(z, first_event_deviations);
+    return z;
+}
+
+bool is_rare(const Feature& feature, const Rows& rows, double step_seconds) {
+    return feature.counts_events &&
+           events_in(feature, rows.reference, step_seconds).count < rare_events_max;
 }
 
 bool measures_work_or_presence(const Feature& feature) {
@@ -114,11 +159,13 @@ Observation observe_own(const Feature& feature, std::size_t index, const Rows& r
     const auto before = part(feature.values, rows.reference);
     const auto after = part(feature.values, rows.suspect);
     const double step = to_seconds(frame.step());
-    if (feature.counts_events &&
-        mean_of(before) * static_cast<double>(before.size()) * step < rare_events_max)
-        moved.deviations = rare_event_deviations(feature, rows, step);
+    if (is_rare(feature, rows, step))
+        moved.deviations = rare_event_deviations(feature, events_in(feature, rows.reference, step),
+                                                 events_in(feature, rows.suspect, step),
+                                                 overdispersion({&feature}, rows.reference, step));
     if (2 * num_finite(before) >= before.size() && before.size() > 1 && after.size() > 0 &&
-        2 * num_finite(after) < after.size() && measures_work_or_presence(feature)) {
+        2 * num_finite(after) < after.size() && moved.baseline != 0.0 &&
+        measures_work_or_presence(feature)) {
         seen.vanished = true;
         moved.deviations = std::min(moved.deviations, vanished_deviations);
         moved.suspect = 0.0;
@@ -170,12 +217,20 @@ std::vector<double> median_series(const std::vector<const Feature*>& members, st
 
 void compare_with_siblings(const std::vector<const Feature*>& members,
                            const std::vector<Observation*>& seen, const Rows& rows,
-                           std::vector<double>& scratch, double& common) {
+                           double step_seconds, std::vector<double>& scratch, double& common) {
     const std::size_t n = members.front()->values.size();
     const std::vector<double> median = median_series(members, n, scratch);
     Moved together = compare(median, rows, nan_value, scratch);
     common = std::clamp(together.deviations, -deviations_max, deviations_max);
     const double now = mean_of(part(median, rows.suspect));
+    const double dispersion = overdispersion(members, rows.reference, step_seconds);
+    std::vector<Events> after;
+    Events now_events;
+    for (const Feature* f : members) {
+        after.push_back(events_in(*f, rows.suspect, step_seconds));
+        now_events.count += after.back().count;
+        now_events.rows += after.back().rows;
+    }
     std::vector<double> difference(n);
     for (std::size_t m = 0; m < members.size(); ++m) {
         seen[m]->siblings_now = now;
@@ -183,9 +238,13 @@ void compare_with_siblings(const std::vector<const Feature*>& members,
         for (std::size_t r = 0; r < n; ++r) difference[r] = members[m]->values[r] - median[r];
         const Moved moved = compare(difference, rows, seen[m]->baseline, scratch);
         double z = moved.deviations;
-        // Rare events and series that were silent before keep their count.
-        if (members[m]->counts_events && seen[m]->baseline == 0.0)
-            z = std::abs(common) > std::abs(seen[m]->own) / 2.0 ? 0.0 : seen[m]->own;
+        if (is_rare(*members[m], rows, step_seconds)) {
+            // What to expect: the own past, and what happens to the siblings now.
+            Events expected = events_in(*members[m], rows.reference, step_seconds);
+            expected.count += now_events.count - after[m].count;
+            expected.rows += now_events.rows - after[m].rows;
+            z = rare_event_deviations(*members[m], expected, after[m], dispersion);
+        }
         seen[m]->relative = std::clamp(z, -deviations_max, deviations_max);
     }
 }
@@ -255,7 +314,8 @@ Result<Observations> observe(std::vector<Feature> features, const Frame& frame,
                 members.push_back(&all.features[i]);
                 observed.push_back(&seen[i]);
             }
-            compare_with_siblings(members, observed, rows, scratch, jobs[j].common);
+            compare_with_siblings(members, observed, rows, to_seconds(frame.step()), scratch,
+                                  jobs[j].common);
         }
     });
     CULPRIT_TRY_STATUS(stop.check());
