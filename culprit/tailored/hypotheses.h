@@ -36,7 +36,7 @@ struct Expectation {
 
 /// Numbers that were fitted on the simulator's development seeds; docs/method.md has the fit.
 struct HypothesisOptions {
-    double temper = 0.6;      ///< signals are correlated: their log odds count for this share
+    double temper = 0.8;      ///< signals are correlated: their log odds count for this share
     double log_weight = 1.0;  ///< of log patterns
     double nothing_prior = 0.10;
     double unknown_prior = 0.04;
