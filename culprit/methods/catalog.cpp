@@ -14,6 +14,7 @@ std::unique_ptr<Method> make_dummy();
 std::unique_ptr<Method> make_e_diagnosis();
 std::unique_ptr<Method> make_fci_pagerank();
 std::unique_ptr<Method> make_fci_randomwalk();
+std::unique_ptr<Method> make_ges_pagerank();
 std::unique_ptr<Method> make_granger_pagerank();
 std::unique_ptr<Method> make_granger_randomwalk();
 std::unique_ptr<Method> make_latest_change();
@@ -25,12 +26,15 @@ std::unique_ptr<Method> make_microrank();
 std::unique_ptr<Method> make_microrca();
 std::unique_ptr<Method> make_microscope();
 std::unique_ptr<Method> make_mmbaro();
+std::unique_ptr<Method> make_mmnsigma();
 std::unique_ptr<Method> make_monitorrank();
 std::unique_ptr<Method> make_nsigma();
 std::unique_ptr<Method> make_pc_pagerank();
 std::unique_ptr<Method> make_pc_randomwalk();
 std::unique_ptr<Method> make_pdiagnose();
 std::unique_ptr<Method> make_rcd();
+std::unique_ptr<Method> make_simple_rca();
+std::unique_ptr<Method> make_smooth_traversal();
 std::unique_ptr<Method> make_tracerca();
 
 namespace {
@@ -62,6 +66,10 @@ constexpr CatalogEntry entries[] = {
     {"pdiagnose", make_pdiagnose},
     {"mean_shift", make_mean_shift},
     {"latest_change", make_latest_change},
+    {"mmnsigma", make_mmnsigma},
+    {"ges_pagerank", make_ges_pagerank},
+    {"smooth_traversal", make_smooth_traversal},
+    {"simple_rca", make_simple_rca},
     {"culprit", make_culprit},
 };
 

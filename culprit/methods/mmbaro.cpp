@@ -14,13 +14,30 @@
 namespace culprit {
 namespace {
 
-class MmBaro : public Method {
+// How far the values after the alert lie from those before.
+using Deviation = double (*)(std::span<const double> before, std::span<const double> after,
+                             const stats::DeviationOptions& options, std::vector<double>& scratch);
+
+double in_standard_deviations(std::span<const double> before, std::span<const double> after,
+                              const stats::DeviationOptions& options,
+                              std::vector<double>& /*scratch*/) {
+    return stats::standard_deviations_away(before, after, options);
+}
+
+class MultiSourceDeviation : public Method {
 public:
+    MultiSourceDeviation(MethodInfo info, Deviation deviation)
+        : info_(std::move(info)), deviation_(deviation) {}
     const MethodInfo& info() const override { return info_; }
     Result<Diagnosis> diagnose(const Incident& incident, const RunContext& context) const override;
 
 private:
-    MethodInfo info_ = {
+    MethodInfo info_;
+    Deviation deviation_;
+};
+
+MethodInfo mmbaro_info() {
+    return {
         .name = "mmbaro",
         .summary =
             "BARO's robust score over metrics, log lines per container, and errors and latency per "
@@ -43,7 +60,24 @@ private:
              .published = "all sources are split alike"},
             {.reference = "a missing or one-sided source ends the run",
              .published = "the source is left out and noted"}}};
-};
+}
+
+MethodInfo mmnsigma_info() {
+    MethodInfo info = mmbaro_info();
+    info.name = "mmnsigma";
+    info.summary =
+        "The 3-sigma score over metrics, log lines per container, and errors and latency per "
+        "operation, in one list. In RCAEval, not in the study.";
+    info.in_study = false;
+    info.citation =
+        "The multi-source extension of nsigma (Li et al., KDD 2022) in Pham, Zhang, Ha, Nguyen, "
+        "Salim, RCAEval, WWW Companion 2025";
+    info.cost = "O(p N + spans) time";
+    info.divergences[0] = {
+        .reference = "one-sided; columns constant on either side of the alert are dropped",
+        .published = "as the published nsigma: two-sided, units cancel out"};
+    return info;
+}
 
 // A source beside the metrics: its table, and how many rows before the alert stay unused.
 struct Source {
@@ -76,20 +110,19 @@ Status check(const Source& source, TimePoint alert) {
 }
 
 Status add_source(const Source& source, TimePoint alert, const RunContext& context,
-                  std::vector<Suspect>& suspects) {
+                  Deviation deviation, std::vector<Suspect>& suspects) {
     const Frame& frame = *source.frame;
     const std::size_t normal = frame.first_row_at(alert);
     const stats::DeviationOptions options = deviation_options(context.variant);
     CULPRIT_TRY(const std::vector<double> scores,
-                series_scores(
-                    frame.num_columns(), context, [&](std::size_t c, std::vector<double>& scratch) {
-                        const std::vector<double> all = filled_forward(frame.values(c));
-                        if (!varies(all)) return std::numeric_limits<double>::quiet_NaN();
-                        const std::span<const double> values(all);
-                        return stats::quartile_ranges_away(values.first(normal - source.num_unused),
-                                                           values.subspan(normal), options,
-                                                           scratch);
-                    }));
+                series_scores(frame.num_columns(), context,
+                              [&](std::size_t c, std::vector<double>& scratch) {
+                                  const std::vector<double> all = filled_forward(frame.values(c));
+                                  if (!varies(all)) return std::numeric_limits<double>::quiet_NaN();
+                                  const std::span<const double> values(all);
+                                  return deviation(values.first(normal - source.num_unused),
+                                                   values.subspan(normal), options, scratch);
+                              }));
     for (std::size_t c = 0; c < scores.size(); ++c) {
         if (std::isnan(scores[c])) continue;
         const Column& column = frame.column(c);
@@ -102,12 +135,13 @@ Status add_source(const Source& source, TimePoint alert, const RunContext& conte
 
 const Frame* pointer(const std::optional<Frame>& frame) { return frame ? &*frame : nullptr; }
 
-Result<Diagnosis> MmBaro::diagnose(const Incident& incident, const RunContext& context) const {
+Result<Diagnosis> MultiSourceDeviation::diagnose(const Incident& incident,
+                                                 const RunContext& context) const {
     const bool published = context.variant == Variant::published;
     CULPRIT_TRY(const StudyView view, StudyView::unrepaired(incident));
     CULPRIT_TRY_STATUS(check_both_sides(view, info_.name));
     CULPRIT_TRY(const std::vector<double> scores,
-                deviation_scores(view, context, stats::quartile_ranges_away));
+                deviation_scores(view, context, deviation_));
     std::vector<Suspect> suspects = column_suspects(view, scores);
 
     std::optional<Frame> latency;
@@ -124,7 +158,7 @@ Result<Diagnosis> MmBaro::diagnose(const Incident& incident, const RunContext& c
             diagnosis.notes.push_back("left out: " + usable.error().message);
             continue;
         }
-        CULPRIT_TRY_STATUS(add_source(source, incident.alert, context, suspects));
+        CULPRIT_TRY_STATUS(add_source(source, incident.alert, context, deviation_, suspects));
     }
     diagnosis.ranking = Ranking::from(std::move(suspects));
     return diagnosis;
@@ -132,6 +166,11 @@ Result<Diagnosis> MmBaro::diagnose(const Incident& incident, const RunContext& c
 
 }  // namespace
 
-std::unique_ptr<Method> make_mmbaro() { return std::make_unique<MmBaro>(); }
+std::unique_ptr<Method> make_mmbaro() {
+    return std::make_unique<MultiSourceDeviation>(mmbaro_info(), stats::quartile_ranges_away);
+}
+std::unique_ptr<Method> make_mmnsigma() {
+    return std::make_unique<MultiSourceDeviation>(mmnsigma_info(), in_standard_deviations);
+}
 
 }  // namespace culprit
