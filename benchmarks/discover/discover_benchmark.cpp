@@ -70,15 +70,16 @@ void BM_DagGnnEpoch(benchmark::State& state) {
     // The algebra that is left: Z Z', M M'Z and some nine products of the graph's size.
     const auto n = static_cast<double>(state.range(0));
     const auto m = static_cast<double>(state.range(1));
-    state.counters["flop/s"] = benchmark::Counter(
-        2.0 * (2.0 * n * m * m + 9.0 * m * m * m), benchmark::Counter::kIsIterationInvariantRate);
+    state.counters["flop/s"] = benchmark::Counter(2.0 * (2.0 * n * m * m + 9.0 * m * m * m),
+                                                  benchmark::Counter::kIsIterationInvariantRate);
 }
 BENCHMARK(BM_DagGnnEpoch)->Args({73, 23})->Args({1440, 28})->Unit(benchmark::kMicrosecond);
 
 void BM_Pcmci(benchmark::State& state) {
     const Matrix data = table_of(state);
     const auto found = pcmci(data, {}, Stop());
-    check(state, found && found->link(5, 5, 1) == LagLink::causes, "memory of a variable not found");
+    check(state, found && found->link(5, 5, 1) == LagLink::causes,
+          "memory of a variable not found");
     for (auto _ : state) benchmark::DoNotOptimize(pcmci(data, {}, Stop()));
 }
 BENCHMARK(BM_Pcmci)->Args({73, 23})->Args({1440, 38})->Unit(benchmark::kMillisecond);
@@ -101,7 +102,8 @@ void BM_Rcd(benchmark::State& state) {
             // Variable 3 jumps for the last fifth of the rows.
             std::vector<double> values(data.column(v).begin(), data.column(v).end());
             if (v == 3)
-                for (std::size_t i = values.size() * 4 / 5; i < values.size(); ++i) values[i] += 8.0;
+                for (std::size_t i = values.size() * 4 / 5; i < values.size(); ++i)
+                    values[i] += 8.0;
             const auto edges = stats::kmeans_bin_edges(values, 5);
             table.codes.push_back(stats::bins_of(values, edges));
             table.cardinality.push_back(edges.size() - 1);

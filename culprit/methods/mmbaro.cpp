@@ -14,10 +14,6 @@
 namespace culprit {
 namespace {
 
-// How far the values after the alert lie from those before.
-using Deviation = double (*)(std::span<const double> before, std::span<const double> after,
-                             const stats::DeviationOptions& options, std::vector<double>& scratch);
-
 double in_standard_deviations(std::span<const double> before, std::span<const double> after,
                               const stats::DeviationOptions& options,
                               std::vector<double>& /*scratch*/) {
@@ -140,8 +136,7 @@ Result<Diagnosis> MultiSourceDeviation::diagnose(const Incident& incident,
     const bool published = context.variant == Variant::published;
     CULPRIT_TRY(const StudyView view, StudyView::unrepaired(incident));
     CULPRIT_TRY_STATUS(check_both_sides(view, info_.name));
-    CULPRIT_TRY(const std::vector<double> scores,
-                deviation_scores(view, context, deviation_));
+    CULPRIT_TRY(const std::vector<double> scores, deviation_scores(view, context, deviation_));
     std::vector<Suspect> suspects = column_suspects(view, scores);
 
     std::optional<Frame> latency;
