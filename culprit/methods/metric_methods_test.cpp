@@ -75,6 +75,24 @@ TEST(PublishedMetricMethods, KeepWhatWasConstantBefore) {
     }
 }
 
+// Constant before up to a blip: the range is 0, the scale becomes 1, and megabytes decide.
+TEST(ReferenceBaro, DividesMemoryByAMillion) {
+    Incident incident = incident_of({{"a_mem", 5e6, 9e6, 0}, {"a_cpu", 5e6, 9e6, 0}});
+    Matrix values(100, 2);
+    for (std::size_t c = 0; c < 2; ++c)
+        for (std::size_t r = 0; r < 100; ++r)
+            values(r, c) = r == 3 ? 6e6 : (r < 60 ? 5e6 : 9e6 + static_cast<double>(r));
+    const auto columns = incident.metrics.columns();
+    incident.metrics =
+        Frame::make({incident.metrics.times().begin(), incident.metrics.times().end()},
+                    {columns.begin(), columns.end()}, std::move(values))
+            .value();
+    const Ranking ranking = rank("baro", Variant::reference, incident);
+    EXPECT_EQ(ranking.suspects()[0].name, "a_cpu");
+    EXPECT_DOUBLE_EQ(ranking.suspects()[0].score, 4000099.0);
+    EXPECT_NEAR(ranking.suspects()[1].score, 4.000099, 1e-12);
+}
+
 TEST(MeanShift, IsTheFormula) {
     const Incident incident = incident_of({{"a_x", 10, 16, 0}, {"b_x", 10, 14, 0}});
     const Ranking ranking = rank("mean_shift", Variant::published, incident);
