@@ -54,7 +54,7 @@ public:
         add_service(service);
         Entry& entry = services_[slot_of_[service]];
         entry.count += 1.0;
-        entry.excess = std::max(entry.excess, excess);
+        entry.excess = std::max(entry.excess, std::min(excess, 1e9));  // finite
     }
     std::vector<Suspect> suspects() const {
         std::vector<Suspect> result;

@@ -52,7 +52,7 @@ double surprise(std::span<const double> normal, std::span<const double> suspect,
     for (double& v : scratch) v = std::abs(v - median);
     std::sort(scratch.begin(), scratch.end());
     const auto n = static_cast<double>(scratch.size());
-    const double spread = scratch[scratch.size() / 2] + 0.01 * std::abs(median);
+    const double spread = std::min(scratch[scratch.size() / 2] + 0.01 * std::abs(median), 1e300);
     double sum = 0.0;
     double farthest = 0.0;
     for (const double v : suspect) {
@@ -60,7 +60,7 @@ double surprise(std::span<const double> normal, std::span<const double> suspect,
         const auto at_least =
             scratch.end() - std::lower_bound(scratch.begin(), scratch.end(), distance);
         sum -= std::log((1.0 + static_cast<double>(at_least)) / (n + 1.0));
-        farthest = std::max(farthest, distance);
+        farthest = std::max(farthest, std::min(distance, 1e300));
     }
     const double tie = farthest > 0.0 ? farthest / (farthest + 100.0 * spread) : 0.0;
     return sum / static_cast<double>(suspect.size()) + std::log1p(1.0 / n) * tie;
