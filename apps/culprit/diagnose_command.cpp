@@ -110,10 +110,11 @@ Result<Case> read(const DiagnoseRequest& request) {
         options.alert = *at;
     }
     auto found = read_case(request.path, options);
-    if (!found)
-        return tl::unexpected<Error>(
-            with_hint(found.error(), fmt::format("Try: culprit inspect {}", request.path)));
-    return found;
+    if (found) return found;
+    const bool lacks_time = found.error().message.find("inject_time.txt") != std::string::npos;
+    return tl::unexpected<Error>(with_hint(
+        found.error(), lacks_time ? "Give it with --at, e.g. --at \"2026-03-02 03:11:40\" (UTC)."
+                                  : fmt::format("Try: culprit inspect {}", request.path)));
 }
 
 std::string report_name(const Incident& incident) {
