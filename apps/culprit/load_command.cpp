@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <atomic>
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -45,8 +46,14 @@ Status run_load_command(LoadRequest request) {
                                         : testbed::ArrivalProcess::poisson;
         CULPRIT_TRY(arrivals, testbed::make_arrivals(request.synthetic));
     }
-    CULPRIT_TRY(const auto records,
-                testbed::run_load(arrivals, request.options, [] { return interrupted.load(); }));
+    // Without the testbed its addresses would lead out of this machine: send nothing more.
+    const auto fabric = testbed::NetworkNames::path_of(settings.network().fabric());
+    if (!std::filesystem::exists(fabric))
+        return fail(ErrorCode::unavailable,
+                    fmt::format("the testbed \"{}\" is not running", settings.name));
+    CULPRIT_TRY(const auto records, testbed::run_load(arrivals, request.options, [&] {
+                    return interrupted || !std::filesystem::exists(fabric);
+                }));
     if (!request.out.empty())
         CULPRIT_TRY_STATUS(write_whole_file(request.out, testbed::load_csv(records)));
     const auto s = testbed::summarise(records);

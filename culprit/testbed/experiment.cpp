@@ -53,8 +53,9 @@ std::vector<Arrival> background_arrivals(const BackgroundLoad& load, double seco
 /// Load generators on threads of their own; what their clients saw, in one list.
 class Clients {
 public:
-    Clients(const Settings& settings, const BackgroundLoad& load, std::uint64_t seed)
-        : load_(load), seed_(seed) {
+    Clients(const Settings& settings, const BackgroundLoad& load, std::uint64_t seed,
+            const std::function<bool()>& stop)
+        : load_(load), seed_(seed), stop_(stop) {
         options_.address = settings.address_of("nginx-proxy");
         options_.port = Settings::proxy_port;
         options_.model = Settings::model_name;
@@ -78,7 +79,8 @@ public:
         options.seed = seed_;
         background_ =
             std::jthread([this, options, arrivals = background_arrivals(load_, seconds, seed_)] {
-                static_cast<void>(run_load(arrivals, options, [this] { return stop_all_.load(); }));
+                static_cast<void>(
+                    run_load(arrivals, options, [this] { return stop_all_.load() || stop_(); }));
             });
     }
 
@@ -107,7 +109,7 @@ public:
             options.seed = extra.seed;
             if (const auto arrivals = make_arrivals(extra))
                 static_cast<void>(
-                    run_load(*arrivals, options, [this] { return stop_extra_.load(); }));
+                    run_load(*arrivals, options, [this] { return stop_extra_.load() || stop_(); }));
         });
     }
 
@@ -129,6 +131,7 @@ public:
 private:
     BackgroundLoad load_;
     std::uint64_t seed_;
+    const std::function<bool()>& stop_;
     LoadOptions options_;
     std::atomic<bool> unique_prefix_ = false;
     std::atomic<bool> stop_all_ = false;
@@ -179,7 +182,7 @@ public:
           progress_(progress),
           stop_(stop),
           clients_(settings, plan.load,
-                   derive_seed(plan.seed, fmt::format("{}", to_ns(wall_clock_now())))) {}
+                   derive_seed(plan.seed, fmt::format("{}", to_ns(wall_clock_now()))), stop) {}
 
     Status run(LocalInjector& injector) {
         std::vector<const PlannedCase*> open;
@@ -201,7 +204,8 @@ public:
                 break;
             }
             const auto status = run_case(injector, *planned);
-            if (stop_()) return fail(ErrorCode::cancelled, "stopped");
+            if (stop_())
+                return fail(ErrorCode::cancelled, "stopped, or the testbed is no longer there");
             ++done;
             const double elapsed = monotonic_seconds() - begin_;
             const double left =
@@ -362,7 +366,11 @@ Status run_experiment(const Settings& settings, const ExperimentPlan& plan,
         CULPRIT_TRY_STATUS(
             write_text_file_atomically(options.folder + "/plan.yaml", options.plan_text));
     CULPRIT_TRY(auto injector, LocalInjector::create(settings));
-    Experiment experiment(settings, plan, options, progress, stop);
+    // Without the testbed its addresses would lead out of this machine: send nothing more.
+    const std::function<bool()> stop_or_gone = [&] {
+        return stop() || !fs::exists(NetworkNames::path_of(settings.network().fabric()));
+    };
+    Experiment experiment(settings, plan, options, progress, stop_or_gone);
     return experiment.run(*injector);
 }
 
