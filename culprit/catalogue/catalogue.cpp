@@ -138,7 +138,8 @@ std::string normalise_pci_address(std::string_view address) {
     return text;
 }
 
-Result<Catalogue> Catalogue::parse(std::string_view signals_csv, std::string_view labels_csv) {
+Result<Catalogue> Catalogue::parse(std::string_view signals_csv, std::string_view labels_csv,
+                                   std::string_view components_csv) {
     Catalogue catalogue;
     CULPRIT_TRY(const auto rows, parse_csv_rows(signals_csv));
     if (rows.empty() || rows[0].size() != num_columns)
@@ -171,12 +172,30 @@ Result<Catalogue> Catalogue::parse(std::string_view signals_csv, std::string_vie
         for (const std::string& alias : split(labels[r][1], ' '))
             catalogue.by_label_.try_emplace(alias, labels[r][0], rank++);
     }
+    CULPRIT_TRY(const auto components, parse_csv_rows(components_csv));
+    for (std::size_t r = 1; r < components.size(); ++r) {
+        const auto& row = components[r];
+        if (row.size() != 6)
+            return fail(ErrorCode::malformed_data,
+                        fmt::format("components: line {}: expected 6 columns", r + 1));
+        Component component{.name = row[0], .expected = row[1], .title = row[4], .enable = row[5]};
+        component.effort = row[2].size() == 1 ? row[2][0] - '0' : 1;
+        CULPRIT_TRY(component.layer, parse_enum<Layer>(layer_names, row[3], "layer", r + 1));
+        catalogue.components_.push_back(std::move(component));
+    }
     return catalogue;
+}
+
+const Component* Catalogue::find_component(std::string_view name) const {
+    for (const Component& component : components_)
+        if (component.name == name) return &component;
+    return nullptr;
 }
 
 const Catalogue& Catalogue::builtin() {
     static const Catalogue catalogue = [] {
-        auto parsed = parse(embedded_signals_csv(), embedded_labels_csv());
+        auto parsed =
+            parse(embedded_signals_csv(), embedded_labels_csv(), embedded_components_csv());
         CULPRIT_CHECK(parsed.has_value());
         return std::move(*parsed);
     }();

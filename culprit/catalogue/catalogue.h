@@ -72,6 +72,16 @@ struct Signal {
     std::string enable;               ///< otherwise: the exact flag or setting
 };
 
+/// Who exports signals, and how to get there.
+struct Component {
+    std::string name;      ///< "dcgm-exporter"
+    std::string expected;  ///< "always", "kubernetes", "engine", "present" (once seen), "derived"
+    int effort = 1;        ///< 1 a setting, 2 something to run, 3 a change of architecture
+    Layer layer = Layer::infrastructure;
+    std::string title;   ///< "NVIDIA dcgm-exporter"
+    std::string enable;  ///< the exact scrape job, flag or command
+};
+
 /// What a series of a monitoring system is. `signal` is null for series the catalogue does not
 /// know.
 struct SeriesMatch {
@@ -92,10 +102,13 @@ class Catalogue {
 public:
     /// The catalogue that this release ships.
     static const Catalogue& builtin();
-    /// Reads the two tables. malformed_data names the line.
-    static Result<Catalogue> parse(std::string_view signals_csv, std::string_view labels_csv);
+    /// Reads the tables. malformed_data names the line.
+    static Result<Catalogue> parse(std::string_view signals_csv, std::string_view labels_csv,
+                                   std::string_view components_csv = {});
 
     std::span<const Signal> signals() const { return signals_; }
+    std::span<const Component> components() const { return components_; }
+    const Component* find_component(std::string_view name) const;
     /// By canonical name (the entry without a `where` first); null when unknown.
     const Signal* find(std::string_view name) const;
     /// By the name that a monitoring system shows: aliases of other releases, the prefixes that Ray
@@ -114,6 +127,7 @@ public:
 
 private:
     std::vector<Signal> signals_;
+    std::vector<Component> components_;
     std::unordered_map<std::string, std::size_t> by_name_;
     std::unordered_map<std::string, std::pair<std::string, std::size_t>> by_label_;
 };

@@ -79,6 +79,15 @@ TEST(CatalogueTest, LabelAliasesAndEntities) {
     EXPECT_EQ(edge.service, "ray-head");
 }
 
+TEST(CatalogueTest, EverySignalHasAComponentThatSaysHowToGetIt) {
+    const Catalogue& catalogue = Catalogue::builtin();
+    for (const Signal& signal : catalogue.signals()) {
+        const Component* component = catalogue.find_component(signal.component);
+        ASSERT_NE(component, nullptr) << signal.component;
+        EXPECT_FALSE(component->enable.empty());
+    }
+}
+
 TEST(CatalogueTest, PciAddressesOfDriverAndKernelAreOne) {
     EXPECT_EQ(normalise_pci_address("PCI:0000:65:00"), "00000000:65:00.0");
     EXPECT_EQ(normalise_pci_address("00000000:65:00.0"), "00000000:65:00.0");
