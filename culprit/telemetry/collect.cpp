@@ -12,6 +12,7 @@
 #include "culprit/telemetry/loki_reader.h"
 #include "culprit/telemetry/otlp_files.h"
 #include "culprit/telemetry/prometheus_collector.h"
+#include "culprit/telemetry/receiver_source.h"
 #include "culprit/telemetry/series_store.h"
 #include "culprit/telemetry/trace_reader.h"
 
@@ -27,7 +28,7 @@ public:
         : config_(config), range_(range), transport_(transport), stop_(std::move(stop)) {}
 
     Status run(Collection& out) {
-        CULPRIT_TRY(builder_, FrameBuilder::open(TimeGrid::covering(range_, choose_step()),
+        CULPRIT_TRY(builder_, FrameBuilder::open(SampleGrid::covering(range_, choose_step()),
                                                  config_.spool_directory));
         collect_metric_sources(out);
         collect_logs(out);
@@ -103,16 +104,24 @@ private:
     void collect_files(Collection& out) {
         for (const OtlpFilesConfig& source : config_.otlp_files) {
             TelemetryStore store;
-            SourceReport report = read_otlp_files(source.paths, store, stop_);
-            if (auto status =
-                    store.to_columns(range_, Catalogue::builtin(), *builder_, facts_, report);
-                !status)
-                report.error = std::move(status).error();
-            store.to_logs(range_, logs_);
-            store.to_spans(range_, spans_);
-            report.num_items += store.num_lines() + store.num_spans();
-            add(out, source.name, std::move(report));
+            take_store(out, source.name, store, read_otlp_files(source.paths, store, stop_));
         }
+        for (const ReceiverConfig& source : config_.receivers) {
+            TelemetryStore store;
+            take_store(out, source.name, store,
+                       collect_receiver(source, range_, transport_, store, stop_));
+        }
+    }
+
+    void take_store(Collection& out, const std::string& name, TelemetryStore& store,
+                    SourceReport report) {
+        report.num_items = store.num_lines() + store.num_spans();
+        if (auto status = store.to_columns(range_, Catalogue::builtin(), *builder_, facts_, report);
+            !status)
+            report.error = std::move(status).error();
+        store.to_logs(range_, logs_);
+        store.to_spans(range_, spans_);
+        add(out, name, std::move(report));
     }
 
     Status finish(Collection& out) {

@@ -272,6 +272,14 @@ void read_sources(Section& root, CollectConfig& config) {
         section.count("rows_max", source.rows_max, 1e9);
         config.clickhouse.push_back(std::move(source));
     });
+    root.each("receiver", [&](Section& section) {
+        ReceiverConfig source;
+        section.text("name", source.name);
+        read_endpoint(section, source.endpoint, false);
+        section.text("journal", source.journal);
+        section.require("url or journal", source.endpoint.url.empty() != source.journal.empty());
+        config.receivers.push_back(std::move(source));
+    });
     root.each("otlp_files", [&](Section& section) {
         OtlpFilesConfig source;
         section.text("name", source.name);
@@ -322,7 +330,7 @@ Result<CollectConfig> parse_config(std::string_view yaml, const std::string& fil
         return fail(ErrorCode::invalid_input,
                     file_name +
                         ": expected at least one source (prometheus, loki, tempo, jaeger, "
-                        "clickhouse, otlp_files), found none");
+                        "clickhouse, otlp_files, receiver), found none");
     return config;
 }
 

@@ -59,6 +59,12 @@ struct OtlpFilesConfig {
     std::vector<std::string> paths;
 };
 
+struct ReceiverConfig {
+    std::string name = "receiver";
+    HttpEndpoint endpoint;  ///< of a running culprit receive; url empty = its journal
+    std::string journal;
+};
+
 /// Where telemetry is and how much of it to take.
 struct CollectConfig {
     std::vector<PrometheusConfig> prometheus;
@@ -67,6 +73,7 @@ struct CollectConfig {
     std::vector<KubernetesConfig> kubernetes;
     std::vector<ClickHouseConfig> clickhouse;
     std::vector<OtlpFilesConfig> otlp_files;
+    std::vector<ReceiverConfig> receivers;
     double baseline_seconds = 600.0;  ///< before the alert
     double suspect_seconds = 300.0;   ///< from the alert on
     double time_allowed_seconds = 60.0;
@@ -76,7 +83,7 @@ struct CollectConfig {
 
     bool has_source() const {
         return !prometheus.empty() || !loki.empty() || !traces.empty() || !clickhouse.empty() ||
-               !otlp_files.empty();
+               !otlp_files.empty() || !receivers.empty();
     }
 };
 

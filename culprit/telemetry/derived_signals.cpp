@@ -345,7 +345,7 @@ private:
 Status add_derived_signals(FrameBuilder& builder) { return Deriver(builder).run(); }
 
 Status add_change_columns(const std::vector<ChangeEvent>& changes, FrameBuilder& builder) {
-    const TimeGrid& grid = builder.grid();
+    const SampleGrid& grid = builder.grid();
     std::map<std::string, Values> by_entity;
     for (const ChangeEvent& change : changes) {
         if (change.kind != "configuration" && change.kind != "rollout") continue;

@@ -55,7 +55,7 @@ bool is_descriptive(const std::string& label) {
 
 }  // namespace
 
-Result<std::unique_ptr<FrameBuilder>> FrameBuilder::open(TimeGrid grid,
+Result<std::unique_ptr<FrameBuilder>> FrameBuilder::open(SampleGrid grid,
                                                          const std::string& directory) {
     if (grid.num_points == 0)
         return fail(ErrorCode::too_few_samples, "the time range holds no point of the grid");

@@ -32,13 +32,13 @@ struct LiveColumn {
 class FrameBuilder {
 public:
     /// `directory` should be on a disk, not in memory. io_failure when it cannot be written.
-    static Result<std::unique_ptr<FrameBuilder>> open(TimeGrid grid,
+    static Result<std::unique_ptr<FrameBuilder>> open(SampleGrid grid,
                                                       const std::string& directory = "/var/tmp");
     FrameBuilder(const FrameBuilder&) = delete;
     FrameBuilder& operator=(const FrameBuilder&) = delete;
     ~FrameBuilder();
 
-    const TimeGrid& grid() const { return grid_; }
+    const SampleGrid& grid() const { return grid_; }
     Status add(LiveColumn column, std::span<const double> values);
     std::size_t num_columns() const { return columns_.size(); }
     const LiveColumn& column(std::size_t index) const { return columns_[index]; }
@@ -49,11 +49,11 @@ public:
     Result<Frame> build();
 
 private:
-    FrameBuilder(TimeGrid grid, std::string directory, int file)
+    FrameBuilder(SampleGrid grid, std::string directory, int file)
         : grid_(grid), directory_(std::move(directory)), file_(file) {}
     std::vector<std::string> unique_names() const;
 
-    TimeGrid grid_;
+    SampleGrid grid_;
     std::string directory_;
     int file_ = -1;
     mutable std::mutex mutex_;

@@ -10,7 +10,7 @@ namespace {
 constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
 
 // How far the series' samples lie from the grid points, in (-step/2, step/2].
-std::int64_t phase_ms(const Series& series, const TimeGrid& grid) {
+std::int64_t phase_ms(const Series& series, const SampleGrid& grid) {
     if (series.size() == 0) return 0;
     const auto wrapped = [&](std::int64_t distance_ms) {
         std::int64_t rest = distance_ms % grid.step_ms;
@@ -29,10 +29,10 @@ std::int64_t phase_ms(const Series& series, const TimeGrid& grid) {
 
 }  // namespace
 
-TimeGrid TimeGrid::covering(TimeRange range, std::int64_t step_ms) {
+SampleGrid SampleGrid::covering(TimeRange range, std::int64_t step_ms) {
     const std::int64_t begin_ms = to_ns(range.begin) / 1'000'000;
     const std::int64_t end_ms = to_ns(range.end) / 1'000'000;
-    TimeGrid grid;
+    SampleGrid grid;
     grid.step_ms = step_ms;
     grid.first_ms = (begin_ms + step_ms - 1) / step_ms * step_ms;
     if (end_ms >= grid.first_ms)
@@ -40,7 +40,7 @@ TimeGrid TimeGrid::covering(TimeRange range, std::int64_t step_ms) {
     return grid;
 }
 
-void align_gauge(const Series& series, const TimeGrid& grid, std::span<double> out) {
+void align_gauge(const Series& series, const SampleGrid& grid, std::span<double> out) {
     std::size_t next = 0;
     const std::int64_t shift_ms = phase_ms(series, grid) - grid.step_ms / 2;
     for (std::size_t point = 0; point < grid.num_points; ++point) {
@@ -52,7 +52,7 @@ void align_gauge(const Series& series, const TimeGrid& grid, std::span<double> o
     }
 }
 
-void align_rate(const Series& series, const TimeGrid& grid, std::int64_t gap_limit_ms,
+void align_rate(const Series& series, const SampleGrid& grid, std::int64_t gap_limit_ms,
                 std::span<double> out) {
     std::size_t k = 1;
     const std::int64_t shift_ms = phase_ms(series, grid) - grid.step_ms / 2;

@@ -11,13 +11,13 @@
 namespace culprit {
 
 /// Time points first, first + step, ...
-struct TimeGrid {
+struct SampleGrid {
     std::int64_t first_ms = 0;
     std::int64_t step_ms = 1000;
     std::size_t num_points = 0;
 
     /// The grid points inside `range`, on multiples of the step since 1970.
-    static TimeGrid covering(TimeRange range, std::int64_t step_ms);
+    static SampleGrid covering(TimeRange range, std::int64_t step_ms);
     std::int64_t time_ms(std::size_t point) const {
         return first_ms + static_cast<std::int64_t>(point) * step_ms;
     }
@@ -33,7 +33,7 @@ struct TimeGrid {
 /// off.
 ///
 /// Shapes: out: [grid.num_points].  Assumes: samples by rising time.  Cost: O(samples + points).
-void align_gauge(const Series& series, const TimeGrid& grid, std::span<double> out);
+void align_gauge(const Series& series, const SampleGrid& grid, std::span<double> out);
 
 /// A counter as increase per second on the grid:
 ///
@@ -45,7 +45,7 @@ void align_gauge(const Series& series, const TimeGrid& grid, std::span<double> o
 /// pair ends is NaN.
 ///
 /// Shapes, cost: as align_gauge.  Unit: the counter's per second.
-void align_rate(const Series& series, const TimeGrid& grid, std::int64_t gap_max_ms,
+void align_rate(const Series& series, const SampleGrid& grid, std::int64_t gap_max_ms,
                 std::span<double> out);
 
 /// Resets in the series, at their times: evidence of a restart.

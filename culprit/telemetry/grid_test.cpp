@@ -11,7 +11,7 @@ namespace {
 
 constexpr double inf = std::numeric_limits<double>::infinity();
 
-TimeGrid grid_of(std::int64_t first_s, std::int64_t step_s, std::size_t points) {
+SampleGrid grid_of(std::int64_t first_s, std::int64_t step_s, std::size_t points) {
     return {.first_ms = first_s * 1000, .step_ms = step_s * 1000, .num_points = points};
 }
 
@@ -25,8 +25,8 @@ Series samples(std::initializer_list<std::pair<double, double>> pairs) {
 }
 
 TEST(GridTest, CoversTheRangeOnMultiplesOfTheStep) {
-    const TimeGrid grid =
-        TimeGrid::covering({time_from_seconds(101), time_from_seconds(121)}, 5000);
+    const SampleGrid grid =
+        SampleGrid::covering({time_from_seconds(101), time_from_seconds(121)}, 5000);
     EXPECT_EQ(grid.first_ms, 105'000);
     EXPECT_EQ(grid.num_points, 4U);  // 105, 110, 115, 120
 }

@@ -52,6 +52,7 @@ private:
         if (!request_.generic)
             std::erase_if(plans_, [](const MetricPlan& plan) { return plan.signal == nullptr; });
         report_.num_asked = plans_.size();
+        report_.names = std::move(*names);
         {
             std::vector<std::jthread> workers;
             for (unsigned i = 0; i < std::max(request_.num_parallel, 1U); ++i)
@@ -131,7 +132,7 @@ private:
         if (!request_.on_server_grid)
             return reader_.raw_samples(query, request_.range, request_.scrape_interval_ms, take,
                                        restart, stop_);
-        const TimeGrid& grid = builder_.grid();
+        const SampleGrid& grid = builder_.grid();
         const TimeRange range{time_from_ns(grid.time_ms(0) * 1'000'000),
                               time_from_ns(grid.time_ms(grid.num_points - 1) * 1'000'000)};
         return reader_.query_range(fmt::format("last_over_time({}[{}ms])", query, grid.step_ms),

@@ -206,7 +206,7 @@ TEST(PrometheusCollectorTest, CollectsWhatArrivesAndSaysWhatDoesNot) {
     FakeTransport transport(small_server);
     const HttpClient client = client_of(transport);
     const TimeRange range{time_from_seconds(100), time_from_seconds(110)};
-    auto builder = FrameBuilder::open(TimeGrid::covering(range, 5000), "/tmp");
+    auto builder = FrameBuilder::open(SampleGrid::covering(range, 5000), "/tmp");
     ASSERT_TRUE(builder.has_value());
     IncidentFacts facts;
     const SourceReport report = collect_metrics(PrometheusReader(client), {.range = range},
@@ -238,7 +238,7 @@ TEST(PrometheusCollectorTest, AServerThatIsDownIsAnErrorOfTheSource) {
         [](const HttpRequest&, std::size_t) -> FakeTransport::Answer { return {.status = 0}; });
     const HttpClient client = client_of(transport);
     const TimeRange range{time_from_seconds(100), time_from_seconds(110)};
-    auto builder = FrameBuilder::open(TimeGrid::covering(range, 5000), "/tmp");
+    auto builder = FrameBuilder::open(SampleGrid::covering(range, 5000), "/tmp");
     ASSERT_TRUE(builder.has_value());
     IncidentFacts facts;
     const SourceReport report = collect_metrics(PrometheusReader(client), {.range = range},

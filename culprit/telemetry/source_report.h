@@ -21,6 +21,7 @@ struct SourceReport {
     std::uint64_t num_failed = 0;   ///< of those, not or only partly received
     std::map<std::string, std::uint64_t> components = {};  ///< items per catalogue component
     std::vector<std::string> missing = {};  ///< what did not arrive and why, the first 20
+    std::vector<std::string> names = {};    ///< metrics that the source has, as it spells them
     std::optional<Error> error = {};        ///< the source as a whole failed
     double seconds = 0.0;
 

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <sstream>
 
 #include "culprit/base/random.h"
 #include "culprit/readers/case_reader.h"
@@ -19,6 +20,8 @@
 #include "culprit/telemetry/loki_reader.h"
 #include "culprit/telemetry/otlp_files.h"
 #include "culprit/telemetry/otlp_json.h"
+#include "culprit/telemetry/probe.h"
+#include "culprit/telemetry/record_lines.h"
 #include "culprit/telemetry/series_store.h"
 #include "culprit/telemetry/trace_reader.h"
 
@@ -41,6 +44,14 @@ std::string parameter(const HttpRequest& request, const std::string& key) {
 HttpClient client_of(FakeTransport& transport) {
     return {transport, HttpEndpoint{.url = "http://backend", .attempts_max = 2},
             [](double, const Stop&) {}};
+}
+
+Result<CollectConfig> config_of(std::string_view yaml) {
+    return parse_config(yaml, "prod.yaml",
+                        [](const std::string& name) -> std::optional<std::string> {
+                            if (name == "TOKEN") return "secret";
+                            return {};
+                        });
 }
 
 class Folder {
@@ -197,6 +208,59 @@ TEST(OtlpJsonTest, RefusesHostileInput) {
         EXPECT_FALSE(decode_otlp_json(bad, store).has_value()) << bad;
 }
 
+TEST(RecordLinesTest, EveryRecordReadsBackToItself) {
+    std::string lines;
+    const SpanRecord span{.trace_id = "t",
+                          .span_id = "0a",
+                          .service = "s\"\\\n",
+                          .operation = "é",
+                          .start_ns = 5,
+                          .duration_ns = 7,
+                          .status = 429};
+    append_line(span, lines);
+    append_line(LogRecord{.time_ns = 9, .source = "pod", .text = "a\tb\xff"}, lines);
+    append_line(MetricPoint{.name = "m",
+                            .labels = {{"a", "b"}},
+                            .type = "counter",
+                            .kind = PointKind::cumulative_sum,
+                            .time_ns = 3'000'000,
+                            .value = 0.1},
+                lines);
+    append_line(
+        MetricPoint{.name = "m", .labels = {{"a", "b"}}, .time_ns = 4'000'000, .value = -HUGE_VAL},
+        lines);
+    TelemetryStore store;
+    std::istringstream in(lines);
+    for (std::string line; std::getline(in, line);)
+        ASSERT_TRUE(read_line(line, store).has_value()) << line;
+    ASSERT_EQ(store.num_spans(), 1U);
+    EXPECT_EQ(store.spans()[0].service, span.service);
+    EXPECT_EQ(store.spans()[0].status, 429);
+    EXPECT_EQ(store.logs()[0].text, "a\tb?");
+    EXPECT_THAT(store.series().at({"m", {{"a", "b"}}}).series.value, ElementsAre(0.1, -HUGE_VAL));
+    for (const char* bad : {"", "[]", "[\"s\",1]", "{}", "[\"p\",\"m\",{},\"\",\"\",9,1,1]",
+                            "[\"l\",1,\"pod\",\"cut of"})
+        EXPECT_FALSE(read_line(bad, store).has_value()) << bad;
+}
+
+TEST(ProbeTest, WhatAnswersIsInTheConfigurationThatReadsBack) {
+    FakeTransport transport([](const HttpRequest& request, std::size_t) -> FakeTransport::Answer {
+        if (request.url.find(":9090/") != std::string::npos)
+            return {.body = R"({"status":"success","data":{"version":"2.42.0"}})"};
+        if (request.url.find(":3100/") != std::string::npos) return {.status = 401};
+        return {.status = 0};
+    });
+    const auto probes = probe_hosts({"a"}, transport, {});
+    const std::string text = format_config(probes);
+    EXPECT_THAT(text, HasSubstr("\nprometheus:\n  - url: http://a:9090   # 2.42.0"));
+    EXPECT_THAT(text, HasSubstr("\n# tempo:\n"));
+    const auto config = config_of(text);
+    ASSERT_TRUE(config.has_value()) << config.error().message;
+    EXPECT_EQ(config->prometheus.size(), 1U);
+    EXPECT_EQ(config->loki.size(), 1U);
+    EXPECT_TRUE(config->traces.empty());
+}
+
 TEST(OtlpFilesTest, ABrokenLineCostsOnlyItself) {
     const Folder folder;
     std::string one_line(otlp_trace);
@@ -321,14 +385,6 @@ TEST(ClickHouseReaderTest, ReadsRowsOnceEvenWhenTheConnectionBreaks) {
     EXPECT_EQ(logs.message(9), "line 9");
     ASSERT_EQ(spans.size(), 1U);
     EXPECT_EQ(spans.status[0], 500);
-}
-
-Result<CollectConfig> config_of(std::string_view yaml) {
-    return parse_config(yaml, "prod.yaml",
-                        [](const std::string& name) -> std::optional<std::string> {
-                            if (name == "TOKEN") return "secret";
-                            return {};
-                        });
 }
 
 TEST(ConfigTest, ReadsSourcesAndSubstitutesTheEnvironment) {
