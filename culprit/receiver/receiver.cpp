@@ -1,0 +1,210 @@
+#include "culprit/receiver/receiver.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "culprit/receiver/wire_decoder.h"
+#include "culprit/telemetry/otlp_json.h"
+#include "culprit/telemetry/receiver_source.h"
+#include "culprit/telemetry/record_lines.h"
+
+namespace culprit {
+namespace {
+
+// How often old records are looked for: the window is that much longer at most. A full window is
+// swept more often, but not at every request that it turns away.
+constexpr std::int64_t sweep_ns = 10'000'000'000;
+constexpr std::int64_t full_sweep_ns = 1'000'000'000;
+
+// Records of one request until it is accepted.
+struct Batch final : TelemetrySink {
+    std::vector<SpanRecord> spans;
+    std::vector<LogRecord> logs;
+    std::vector<MetricPoint> points;
+
+    void on_span(SpanRecord span) override { spans.push_back(std::move(span)); }
+    void on_log(LogRecord record) override { logs.push_back(std::move(record)); }
+    void on_point(MetricPoint point) override { points.push_back(std::move(point)); }
+    std::uint64_t size() const { return spans.size() + logs.size() + points.size(); }
+};
+
+Status decode(WireFormat format, std::string_view body, std::uint64_t bytes_max, Batch& batch) {
+    switch (format) {
+        case WireFormat::otlp_traces:
+            return decode_otlp_traces(body, batch);
+        case WireFormat::otlp_metrics:
+            return decode_otlp_metrics(body, batch);
+        case WireFormat::otlp_logs:
+            return decode_otlp_logs(body, batch);
+        case WireFormat::otlp_json:
+            return decode_otlp_json(body, batch);
+        case WireFormat::remote_write:
+            return decode_remote_write(body, bytes_max, batch);
+    }
+    return fail(ErrorCode::unsupported, "unknown format");
+}
+
+std::string lines_of(const Batch& batch) {
+    std::string lines;
+    for (const SpanRecord& span : batch.spans) append_line(span, lines);
+    for (const LogRecord& record : batch.logs) append_line(record, lines);
+    for (const MetricPoint& point : batch.points) append_line(point, lines);
+    return lines;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Receiver>> Receiver::open(ReceiverOptions options, Clock now_ns) {
+    std::unique_ptr<Receiver> receiver(new Receiver(std::move(options), std::move(now_ns)));
+    if (!receiver->options_.journal.empty()) CULPRIT_TRY_STATUS(receiver->read_journal());
+    return receiver;
+}
+
+Receiver::~Receiver() {
+    if (segment_ >= 0) ::close(segment_);
+}
+
+std::uint64_t Receiver::num_records() const {
+    return store_.num_spans() + store_.num_lines() + store_.num_points();
+}
+
+Status Receiver::accept(WireFormat format, std::string_view body) {
+    Batch batch;
+    if (auto decoded = decode(format, body, options_.body_bytes_max, batch); !decoded) {
+        const std::scoped_lock lock(mutex_);
+        ++counts_.num_malformed;
+        return decoded;
+    }
+    const std::string lines = options_.journal.empty() ? std::string{} : lines_of(batch);
+    const std::scoped_lock lock(mutex_);
+    const std::int64_t now = now_ns_();
+    const bool is_full = num_records() + batch.size() > options_.records_max;
+    if (now - swept_ns_ > (is_full ? full_sweep_ns : sweep_ns)) {
+        const auto window_ns = static_cast<std::int64_t>(options_.window_seconds * 1e9);
+        store_.drop_before(now - window_ns);
+        drop_old_segments(now - window_ns);
+        swept_ns_ = now;
+    }
+    if (num_records() + batch.size() > options_.records_max) {
+        ++counts_.num_refused;
+        return fail(ErrorCode::unavailable,
+                    fmt::format("the window holds {} records, its limit; try again later",
+                                options_.records_max));
+    }
+    if (!lines.empty()) CULPRIT_TRY_STATUS(append_to_journal(lines));
+    counts_.num_spans += batch.spans.size();
+    counts_.num_lines += batch.logs.size();
+    counts_.num_points += batch.points.size();
+    for (SpanRecord& span : batch.spans) store_.on_span(std::move(span));
+    for (LogRecord& record : batch.logs) store_.on_log(std::move(record));
+    for (MetricPoint& point : batch.points) store_.on_point(std::move(point));
+    return {};
+}
+
+Status Receiver::read_journal() {
+    std::error_code error;
+    std::filesystem::create_directories(options_.journal, error);
+    const std::int64_t begin_ns =
+        now_ns_() - static_cast<std::int64_t>(options_.window_seconds * 1e9);
+    for (const std::string& segment : journal_segments(options_.journal)) {
+        std::ifstream in(segment, std::ios::binary);
+        std::string line;
+        // Only the last line can be half: each request was written with one call.
+        while (std::getline(in, line))
+            if (!read_line(line, store_)) ++counts_.num_malformed;
+        store_.drop_before(begin_ns);
+    }
+    counts_.num_spans = store_.num_spans();
+    counts_.num_lines = store_.num_lines();
+    counts_.num_points = store_.num_points();
+    return open_segment();
+}
+
+Status Receiver::open_segment() {
+    if (segment_ >= 0) ::close(segment_);
+    const std::string path = fmt::format("{}/{:020}.journal", options_.journal, now_ns_());
+    segment_ = ::open(path.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+    segment_bytes_ = 0;
+    if (segment_ < 0)
+        return fail(ErrorCode::io_failure,
+                    fmt::format("cannot write {}: {}", path, std::strerror(errno)));
+    return {};
+}
+
+Status Receiver::append_to_journal(const std::string& lines) {
+    if (segment_bytes_ + lines.size() > options_.segment_bytes_max && segment_bytes_ > 0)
+        CULPRIT_TRY_STATUS(open_segment());
+    std::size_t done = 0;
+    while (done < lines.size()) {
+        const ssize_t written = ::write(segment_, lines.data() + done, lines.size() - done);
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0)
+            return fail(ErrorCode::io_failure,
+                        fmt::format("cannot write the journal: {}", std::strerror(errno)));
+        done += static_cast<std::size_t>(written);
+    }
+    segment_bytes_ += lines.size();
+    return {};
+}
+
+// A segment's last record is not younger than its last write.
+void Receiver::drop_old_segments(std::int64_t begin_ns) {
+    if (options_.journal.empty()) return;
+    std::vector<std::string> segments = journal_segments(options_.journal);
+    for (std::size_t i = 0; i + 1 < segments.size(); ++i) {
+        // The next segment's name is the time at which this one ended.
+        const std::string next = std::filesystem::path(segments[i + 1]).stem().string();
+        if (std::strtoll(next.c_str(), nullptr, 10) >= begin_ns) return;
+        std::error_code ignored;
+        std::filesystem::remove(segments[i], ignored);
+    }
+}
+
+void Receiver::write_window(TimeRange range,
+                            const std::function<void(std::string piece)>& out) const {
+    constexpr std::size_t piece_bytes = 1U << 20U;
+    std::string piece;
+    const std::scoped_lock lock(mutex_);
+    const auto flush = [&](std::size_t limit) {
+        if (piece.size() < limit || piece.empty()) return;
+        out(std::move(piece));
+        piece.clear();
+    };
+    for (const SpanRecord& span : store_.spans()) {
+        if (range.contains(time_from_ns(span.start_ns))) append_line(span, piece);
+        flush(piece_bytes);
+    }
+    for (const LogRecord& record : store_.logs()) {
+        if (range.contains(time_from_ns(record.time_ns))) append_line(record, piece);
+        flush(piece_bytes);
+    }
+    for (const auto& [key, stored] : store_.series())
+        for (std::size_t k = 0; k < stored.series.size(); ++k) {
+            const std::int64_t time_ns = stored.series.time_ms[k] * 1'000'000;
+            if (!range.contains(time_from_ns(time_ns))) continue;
+            // Delta sums were added up when they came in.
+            append_line(MetricPoint{.name = key.first,
+                                    .labels = key.second,
+                                    .type = stored.type,
+                                    .unit = stored.unit,
+                                    .kind = PointKind::cumulative_sum,
+                                    .time_ns = time_ns,
+                                    .value = stored.series.value[k]},
+                        piece);
+            flush(piece_bytes);
+        }
+    flush(1);
+}
+
+ReceiverCounts Receiver::counts() const {
+    const std::scoped_lock lock(mutex_);
+    return counts_;
+}
+
+}  // namespace culprit
