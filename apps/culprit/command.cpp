@@ -107,6 +107,8 @@ Status write_out(std::string_view text) {
     return status;
 }
 
+Status write_err(std::string_view text) { return write_all(STDERR_FILENO, text, "standard error"); }
+
 Status write_whole_file(const std::string& path, std::string_view text) {
     if (path == "-") return write_out(text);
     const std::string temporary = fmt::format("{}.{}.part", path, getpid());

@@ -46,20 +46,25 @@ void print_usage_error(const Shell& shell, std::string_view message);
 /// Writes all of `text` to standard output; io_failure when it can't (a full disk, not a closed
 /// pipe).
 Status write_out(std::string_view text);
+/// Likewise to standard error.
+Status write_err(std::string_view text);
 /// Writes `path` whole or not at all: to a temporary file beside it, then renamed. "-" is standard
 /// output.
 Status write_whole_file(const std::string& path, std::string_view text);
 
+void add_assess_command(CLI::App& root, Shell& shell);
 void add_collect_command(CLI::App& root, Shell& shell);
 void add_completion_command(CLI::App& root, Shell& shell);
 void add_diagnose_command(CLI::App& root, Shell& shell);
 void add_evaluate_command(CLI::App& root, Shell& shell);
 void add_experiment_command(CLI::App& root, Shell& shell);
 void add_inject_command(CLI::App& root, Shell& shell);
+void add_init_command(CLI::App& root, Shell& shell);
 void add_inspect_command(CLI::App& root, Shell& shell);
 void add_load_command(CLI::App& root, Shell& shell);
 void add_methods_command(CLI::App& root, Shell& shell);
 void add_simulate_command(CLI::App& root, Shell& shell);
 void add_testbed_command(CLI::App& root, Shell& shell);
+void add_receive_command(CLI::App& root, Shell& shell);
 
 }  // namespace culprit::cli

@@ -15,12 +15,14 @@
 #include "culprit/methods/catalog.h"
 #include "culprit/readers/case_reader.h"
 #include "culprit/report/diagnosis_report.h"
+#include "culprit/telemetry/collect.h"
 
 namespace culprit::cli {
 namespace {
 
 struct DiagnoseRequest {
     std::string path;
+    std::string from;
     std::string methods = std::string(default_method_name);
     std::string variant = "published";
     std::vector<std::string> options;
@@ -45,7 +47,8 @@ Examples:
   culprit diagnose cases/proxy_cpu/3 --method baro,nsigma --variant both --top 3
   culprit diagnose incident/ --at "2026-03-02 03:11:40"
   culprit diagnose cases/proxy_cpu/3 --format json | jq -r '.ranking[0].service'
-  culprit diagnose cases/proxy_cpu/3 --format html --output report.html)";
+  culprit diagnose cases/proxy_cpu/3 --format html --output report.html
+  culprit diagnose --from prod.yaml --at now)";
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -100,7 +103,26 @@ Status check_options(const std::vector<Contender>& contenders,
     return {};
 }
 
-Result<Case> read(const DiagnoseRequest& request) {
+// The case as live systems have it. What each of them gave goes to standard error.
+Result<Case> collect(const DiagnoseRequest& request, const Shell& shell) {
+    CULPRIT_TRY(const CollectConfig config, read_config(request.from));
+    const TimePoint now = std::chrono::system_clock::now();
+    CULPRIT_TRY(const TimePoint alert,
+                alert_time(config, request.at.empty() ? "now" : request.at, now));
+    const auto transport = make_curl_transport();
+    CULPRIT_TRY(Collection collection, collect_case(config, alert, now, *transport));
+    for (const DataProblem& problem : collection.incident_case.problems)
+        print_warning(shell, problem.place + ": " + problem.message);
+    CULPRIT_TRY_STATUS(write_err("collecting\n" + describe_sources(collection)));
+    return std::move(collection.incident_case);
+}
+
+Result<Case> read(const DiagnoseRequest& request, const Shell& shell) {
+    if (request.path.empty() == request.from.empty())
+        return fail(ErrorCode::invalid_input,
+                    "expected either a case folder or live systems\nTry: culprit diagnose PATH, or "
+                    "culprit diagnose --from CONFIG --at now");
+    if (!request.from.empty()) return collect(request, shell);
     CaseReadOptions options;
     if (!request.at.empty()) {
         auto at = parse_time(request.at);
@@ -146,7 +168,7 @@ Status run_diagnose(const DiagnoseRequest& request, const Shell& shell) {
     CULPRIT_TRY(const auto options, options_of(request.options));
     CULPRIT_TRY_STATUS(check_options(contenders, options));
     const auto begin = std::chrono::steady_clock::now();
-    CULPRIT_TRY(const Case found, read(request));
+    CULPRIT_TRY(const Case found, read(request, shell));
     DiagnosisReport report;
     report.found = &found;
     report.read_seconds = seconds_since(begin);
@@ -171,7 +193,9 @@ void add_diagnose_command(CLI::App& root, Shell& shell) {
     CLI::App* command =
         root.add_subcommand("diagnose", "Rank the root causes of one incident, with evidence");
     auto request = std::make_shared<DiagnoseRequest>();
-    command->add_option("path", request->path, "Case folder")->required();
+    command->add_option("path", request->path, "Case folder");
+    command->add_option("--from", request->from,
+                        "Live systems instead: a configuration from culprit init");
     command->add_option("--method", request->methods, "Methods, separated by commas, or all")
         ->default_str(request->methods);
     command->add_option("--variant", request->variant, "reference|published|both")
@@ -182,7 +206,8 @@ void add_diagnose_command(CLI::App& root, Shell& shell) {
                      "Show only the first K; default: 5 services, in JSON all")
         ->check(CLI::PositiveNumber);
     command->add_option("--at", request->at,
-                        "Time of the injection or alert, when the case has none");
+                        "Time of the injection or alert, when the case has none; with --from also "
+                        "now");
     command->add_option("--seed", request->seed, "Seed of all randomness")->default_str("0");
     command
         ->add_option("--option", request->options,

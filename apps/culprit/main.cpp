@@ -34,8 +34,11 @@ int run(int argc, char** argv) {
 
     add_diagnose_command(app, shell);
     add_evaluate_command(app, shell);
+    add_init_command(app, shell);
     add_inspect_command(app, shell);
     add_methods_command(app, shell);
+    add_receive_command(app, shell);
+    add_assess_command(app, shell);
     add_simulate_command(app, shell);
     add_collect_command(app, shell);
     add_completion_command(app, shell);

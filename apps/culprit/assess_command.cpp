@@ -1,0 +1,76 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <memory>
+
+#include "apps/culprit/command.h"
+#include "culprit/readers/case_reader.h"
+#include "culprit/telemetry/assess.h"
+#include "culprit/telemetry/collect.h"
+
+namespace culprit::cli {
+namespace {
+
+struct AssessRequest {
+    std::string path;
+    std::string config;
+    std::string format = "table";
+    std::string output = "-";
+    AssessOptions options;
+};
+
+Result<Case> observe(AssessRequest& request) {
+    if (request.config.empty()) {
+        CaseReadOptions options;
+        options.alert_required = false;
+        return read_case(request.path, options);
+    }
+    CULPRIT_TRY(const CollectConfig config, read_config(request.config));
+    const TimePoint now = std::chrono::system_clock::now();
+    CULPRIT_TRY(const TimePoint alert, alert_time(config, "now", now));
+    const auto transport = make_curl_transport();
+    CULPRIT_TRY(Collection collection, collect_case(config, alert, now, *transport));
+    for (const SourceReport& source : collection.sources)
+        request.options.seen_names.insert(request.options.seen_names.end(), source.names.begin(),
+                                          source.names.end());
+    return std::move(collection.incident_case);
+}
+
+Status run_assess(AssessRequest request) {
+    if (request.path.empty() == request.config.empty())
+        return fail(ErrorCode::invalid_input,
+                    "expected either a case (culprit assess PATH) or live systems (culprit assess "
+                    "--from CONFIG)");
+    CULPRIT_TRY(const Case observed, observe(request));
+    const Assessment assessment = assess(take_inventory(observed, request.options),
+                                         Catalogue::builtin(), FaultLibrary::builtin());
+    if (request.format == "json")
+        return write_whole_file(request.output, assessment_json(assessment));
+    if (request.format == "html")
+        return write_whole_file(request.output, assessment_html(assessment));
+    return write_whole_file(request.output, assessment_text(assessment));
+}
+
+}  // namespace
+
+void add_assess_command(CLI::App& root, Shell& shell) {
+    CLI::App* command =
+        root.add_subcommand("assess", "Which telemetry is missing, and which faults it hides");
+    auto request = std::make_shared<AssessRequest>();
+    command->add_option("path", request->path, "A case folder");
+    command->add_option("--from", request->config, "Live systems: a file from culprit init");
+    command->add_option("--format", request->format, "table, json or html")
+        ->check(CLI::IsMember({"table", "json", "html"}))
+        ->default_str(request->format);
+    command->add_option("-o,--output", request->output, "File to write; - is standard output")
+        ->default_str(request->output);
+    command
+        ->add_option("--shortest-fault", request->options.fault_seconds,
+                     "Seconds; series four times as coarse count as impaired")
+        ->check(CLI::Range(1.0, 86400.0))
+        ->default_str("60");
+    on_run(*command, shell, [request] { return run_assess(*request); });
+}
+
+}  // namespace culprit::cli
