@@ -44,19 +44,32 @@ bool is_scored(std::span<const double> before, std::span<const double> after, Va
     return varies(before) || varies(after) || before[0] != after[0];
 }
 
+namespace {
+
+// The harness divides memory by 1e6, which shows where a scale is set to 1.
+std::span<const double> in_millions(std::span<const double> values, std::vector<double>& filled) {
+    if (filled.empty()) filled.assign(values.begin(), values.end());
+    for (double& v : filled) v /= 1e6;
+    return filled;
+}
+
+}  // namespace
+
 Result<std::vector<double>> deviation_scores(const StudyView& view, const RunContext& context,
                                              Deviation deviation) {
     const stats::DeviationOptions options = deviation_options(context.variant);
-    return series_scores(view.num_columns(), context,
-                         [&](std::size_t c, std::vector<double>& scratch) {
-                             std::vector<double> filled;
-                             const auto values = view.complete(c, filled);
-                             const auto before = values.first(view.num_normal());
-                             const auto after = values.subspan(view.num_normal());
-                             if (!is_scored(before, after, context.variant))
-                                 return std::numeric_limits<double>::quiet_NaN();
-                             return deviation(before, after, options, scratch);
-                         });
+    return series_scores(
+        view.num_columns(), context, [&](std::size_t c, std::vector<double>& scratch) {
+            std::vector<double> filled;
+            auto values = view.complete(c, filled);
+            if (context.variant == Variant::reference && view.names()[c].ends_with("_mem"))
+                values = in_millions(values, filled);
+            const auto before = values.first(view.num_normal());
+            const auto after = values.subspan(view.num_normal());
+            if (!is_scored(before, after, context.variant))
+                return std::numeric_limits<double>::quiet_NaN();
+            return deviation(before, after, options, scratch);
+        });
 }
 
 stats::DeviationOptions deviation_options(Variant variant) {
