@@ -6,7 +6,11 @@ CASES  ?= data/cases
 METHODS ?= all
 
 .DEFAULT_GOAL := all
-.PHONY: all bootstrap configure test check format format-check tidy layers asan tsan fuzz golden testbed-smoke bench eval new-method install clean help
+.PHONY: all bootstrap configure test check format format-check tidy layers asan tsan fuzz golden testbed-smoke bench eval new-method install clean quickstart help
+
+quickstart: configure  ## Build the program and diagnose the bundled incident, recorded from a real LLM service
+	@cmake --build --preset $(PRESET) -j $(JOBS) --target culprit_app
+	@$(BUILD)/bin/culprit diagnose examples/incidents/gpu-power-cap
 
 all: configure  ## Build everything (PRESET=release)
 	@cmake --build --preset $(PRESET) -j $(JOBS)
