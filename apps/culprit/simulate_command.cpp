@@ -57,8 +57,9 @@ Status write_cases(const SimulateRequest& request) {
                 config.num_replicas = request.replicas;
             }
             CULPRIT_TRY(const Case made, simulator::simulate(config));
+            const GroundTruth truth = made.truth.value_or(GroundTruth{});
             const std::string place =
-                made.truth->services.empty() ? std::string("none") : made.truth->services.front();
+                truth.services.empty() ? std::string("none") : truth.services.front();
             const std::filesystem::path parent =
                 std::filesystem::path(request.output) / fmt::format("{}_{}", place, kind);
             std::error_code failed;
