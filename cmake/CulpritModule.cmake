@@ -25,6 +25,10 @@ target_compile_options(culprit_build_options INTERFACE -ffp-contract=off)
 if(CULPRIT_MOLD)
     target_link_options(culprit_build_options INTERFACE -fuse-ld=mold)
 endif()
+if(CULPRIT_FUZZERS)
+    target_compile_options(culprit_build_options INTERFACE
+        -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -g1)
+endif()
 if(CULPRIT_SANITIZE)
     target_compile_options(culprit_build_options INTERFACE
         -fsanitize=${CULPRIT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)

@@ -44,7 +44,9 @@ Result<Diagnosis> run_method(const Method& method, const Incident& incident,
         info.variants.end())
         return fail(ErrorCode::invalid_input, fmt::format("method {} has no variant {}", info.name,
                                                           to_string(context.variant)));
-    for (const auto& [name, value] : context.options) {
+    for (const auto& entry : context.options) {
+        const std::string& name = entry.first;  // clang 14 captures no structured binding
+        const double value = entry.second;
         const auto declared = std::find_if(info.options.begin(), info.options.end(),
                                            [&](const OptionInfo& o) { return o.name == name; });
         if (declared == info.options.end())
