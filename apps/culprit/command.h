@@ -60,6 +60,7 @@ void add_evaluate_command(CLI::App& root, Shell& shell);
 void add_experiment_command(CLI::App& root, Shell& shell);
 void add_inject_command(CLI::App& root, Shell& shell);
 void add_init_command(CLI::App& root, Shell& shell);
+void add_convert_command(CLI::App& root, Shell& shell);
 void add_inspect_command(CLI::App& root, Shell& shell);
 void add_load_command(CLI::App& root, Shell& shell);
 void add_methods_command(CLI::App& root, Shell& shell);

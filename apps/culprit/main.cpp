@@ -35,6 +35,7 @@ int run(int argc, char** argv) {
     add_diagnose_command(app, shell);
     add_evaluate_command(app, shell);
     add_init_command(app, shell);
+    add_convert_command(app, shell);
     add_inspect_command(app, shell);
     add_methods_command(app, shell);
     add_receive_command(app, shell);

@@ -15,14 +15,16 @@ namespace fs = std::filesystem;
 constexpr int depth_max = 8;
 constexpr std::size_t cases_max = 1'000'000;
 
+Status add_case(const fs::path& path, std::vector<CaseLocation>& found) {
+    if (found.size() >= cases_max)
+        return fail(ErrorCode::invalid_input,
+                    fmt::format("expected at most {} cases, found more", cases_max));
+    found.push_back(locate_case(path.string()));
+    return {};
+}
+
 Status find_below(const fs::path& folder, int depth, std::vector<CaseLocation>& found) {
-    if (is_case_folder(folder.string())) {
-        if (found.size() >= cases_max)
-            return fail(ErrorCode::invalid_input,
-                        fmt::format("expected at most {} cases, found more", cases_max));
-        found.push_back(locate_case(folder.string()));
-        return {};
-    }
+    if (is_case_folder(folder.string())) return add_case(folder, found);
     if (depth >= depth_max) return {};
     std::error_code code;
     std::vector<fs::path> children;
@@ -32,6 +34,8 @@ Status find_below(const fs::path& folder, int depth, std::vector<CaseLocation>& 
         if (it->is_directory(code) && !it->is_symlink(code) &&
             !it->path().filename().string().starts_with("."))
             children.push_back(it->path());
+        else if (is_case_file(it->path().string()))
+            CULPRIT_TRY_STATUS(add_case(it->path(), found));
     }
     if (code) return fail(ErrorCode::io_failure, folder.string() + ": " + code.message());
     std::sort(children.begin(), children.end());
@@ -47,13 +51,15 @@ Result<std::vector<CaseLocation>> find_cases(const std::string& path) {
     if (!fs::exists(status))
         return fail(ErrorCode::missing_input,
                     path + ": expected a case or a dataset, found nothing");
+    if (is_case_file(path)) return std::vector<CaseLocation>{locate_case(path)};
     if (!fs::is_directory(status))
-        return fail(ErrorCode::invalid_input, path + ": expected a folder, found a file");
+        return fail(ErrorCode::invalid_input,
+                    path + ": expected a folder or a .culprit file, found another file");
     std::vector<CaseLocation> found;
     CULPRIT_TRY_STATUS(find_below(path, 0, found));
     if (found.empty())
         return fail(ErrorCode::missing_input,
-                    path + ": expected case folders with data.csv or inject_time.txt, found none");
+                    path + ": expected case folders with data.csv, or .culprit files, found none");
     std::sort(found.begin(), found.end(),
               [](const CaseLocation& a, const CaseLocation& b) { return a.path < b.path; });
     return found;

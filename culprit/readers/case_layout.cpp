@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "culprit/readers/columnar_file.h"
 #include "culprit/readers/file_bytes.h"
 #include "culprit/readers/problem_list.h"
 
@@ -41,11 +42,17 @@ std::optional<FlatName> split_flat_name(const std::string& name) {
 
 std::string printable_name(const fs::path& path) {
     std::string name = path.filename().string();
+    if (name.ends_with(columnar_suffix)) name.resize(name.size() - columnar_suffix.size());
     make_printable(name);
     return name;
 }
 
 }  // namespace
+
+bool is_case_file(const std::string& path) {
+    std::error_code code;
+    return path.ends_with(columnar_suffix) && fs::is_regular_file(path, code);
+}
 
 bool is_case_folder(const std::string& folder) {
     const auto has = [&](std::string_view name) { return find_file(folder, name).has_value(); };

@@ -14,6 +14,9 @@ namespace culprit {
 inline constexpr std::array<std::string_view, 5> metric_file_names = {
     "data.csv", "simple_metrics.csv", "simple_data.csv", "metrics.csv", "metrics.json"};
 
+/// True iff `path` is a regular file named as a columnar case.
+bool is_case_file(const std::string& path);
+
 /// True iff the folder holds a metric table, traces or logs with an inject_time.txt or case.json.
 bool is_case_folder(const std::string& folder);
 

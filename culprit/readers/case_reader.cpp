@@ -8,6 +8,7 @@
 #include "culprit/readers/case_annex.h"
 #include "culprit/readers/case_label.h"
 #include "culprit/readers/case_layout.h"
+#include "culprit/readers/columnar_file.h"
 #include "culprit/readers/derived_series.h"
 #include "culprit/readers/file_bytes.h"
 #include "culprit/readers/log_reader.h"
@@ -250,6 +251,31 @@ Result<Case> FolderReader::read() {
     return std::move(case_);
 }
 
+Result<Case> read_case_file(const std::string& path, const CaseReadOptions& options) {
+    CULPRIT_TRY(const FileBytes bytes, open_file(path));
+    auto read = read_columnar(bytes);
+    if (!read) return fail_with_context(path, std::move(read).error());
+    read->path = path;
+    Incident& incident = read->incident;
+    if (options.alert) {
+        const TimeRange covered{incident.baseline.begin, incident.suspect.end};
+        incident.alert = *options.alert;
+        incident.baseline = {std::min(covered.begin, incident.alert), incident.alert};
+        incident.suspect = {incident.alert, std::max(covered.end, incident.alert)};
+    }
+    if (!options.logs) {
+        incident.logs.reset();
+        incident.log_counts.reset();
+    }
+    if (!options.spans) {
+        incident.spans.reset();
+        incident.span_errors.reset();
+        incident.span_successes.reset();
+        incident.edge_latency.reset();
+    }
+    return read;
+}
+
 }  // namespace
 
 Result<Case> read_case(const std::string& path, const CaseReadOptions& options) {
@@ -257,8 +283,10 @@ Result<Case> read_case(const std::string& path, const CaseReadOptions& options) 
     const auto status = std::filesystem::status(path, code);
     if (!std::filesystem::exists(status))
         return fail(ErrorCode::missing_input, path + ": expected a case folder, found nothing");
+    if (is_case_file(path)) return read_case_file(path, options);
     if (!std::filesystem::is_directory(status))
-        return fail(ErrorCode::invalid_input, path + ": expected a case folder, found a file");
+        return fail(ErrorCode::invalid_input,
+                    path + ": expected a case folder or a .culprit file, found another file");
     std::string folder = path;
     while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
     if (!is_case_folder(folder))

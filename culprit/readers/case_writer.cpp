@@ -122,10 +122,13 @@ Status write_topology(const Topology& topology, const fs::path& path) {
     return file.finish();
 }
 
-Status write_files(const Case& written, const fs::path& folder) {
+Status write_files(const Case& written, const fs::path& folder, CaseLayout layout) {
     const Incident& incident = written.incident;
+    const bool has_records = incident.logs || incident.spans;
+    const bool is_study = layout == CaseLayout::study;
+    const char* const metrics_name = is_study || !has_records ? "data.csv" : "simple_metrics.csv";
     if (incident.metrics.num_rows() > 0)
-        CULPRIT_TRY_STATUS(write_frame(incident.metrics, folder / "data.csv"));
+        CULPRIT_TRY_STATUS(write_frame(incident.metrics, folder / metrics_name));
     TextFile alert(folder / "inject_time.txt");
     alert.add(unix_seconds(incident.alert) + "\n");
     CULPRIT_TRY_STATUS(alert.finish());
@@ -137,6 +140,7 @@ Status write_files(const Case& written, const fs::path& folder) {
     CULPRIT_TRY_STATUS(write_series(incident.log_counts, "logts.csv"));
     CULPRIT_TRY_STATUS(write_series(incident.span_errors, "tracets_err.csv"));
     CULPRIT_TRY_STATUS(write_series(incident.span_successes, "tracets_lat.csv"));
+    if (!is_study) return {};
     CULPRIT_TRY_STATUS(write_series(incident.edge_latency, "latency_merged_90.csv"));
     if (incident.topology)
         CULPRIT_TRY_STATUS(write_topology(*incident.topology, folder / "mpg.csv"));
@@ -147,7 +151,7 @@ Status write_files(const Case& written, const fs::path& folder) {
 
 }  // namespace
 
-Status write_case(const Case& written, const std::string& folder) {
+Status write_case(const Case& written, const std::string& folder, CaseLayout layout) {
     std::error_code error;
     if (fs::exists(folder, error))
         return fail(ErrorCode::io_failure, fmt::format("{} exists already", folder));
@@ -156,7 +160,7 @@ Status write_case(const Case& written, const std::string& folder) {
     if (!fs::create_directories(temporary, error))
         return fail(ErrorCode::io_failure,
                     fmt::format("cannot make {}: {}", temporary.string(), error.message()));
-    auto status = write_files(written, temporary);
+    auto status = write_files(written, temporary, layout);
     if (status) {
         fs::rename(temporary, folder, error);
         if (error)

@@ -1,6 +1,7 @@
 #include "culprit/readers/log_reader.h"
 
 #include <fmt/format.h>
+#include <simdjson.h>
 
 #include "culprit/readers/column_finder.h"
 #include "culprit/readers/csv_cursor.h"
@@ -43,6 +44,7 @@ Result<LogTable> read_log_table(std::string_view bytes, ProblemList& problems) {
     if (!cursor.next()) return problems.refuse({}, "expected a header, found an empty file");
     CULPRIT_TRY(const LogFields fields, find_fields(cursor, problems));
     LogTable logs;
+    const bool all_valid = simdjson::validate_utf8(text->data(), text->size());
     std::string cleaned;
     while (cursor.next()) {
         const auto& row = cursor.fields();
@@ -68,8 +70,21 @@ Result<LogTable> read_log_table(std::string_view bytes, ProblemList& problems) {
                                           quote_for_message(row[fields.time]))));
             continue;
         }
-        logs.add(*time, row[fields.source], row[fields.message]);
+        std::string_view message = row[fields.message];
+        if (!all_valid) {
+            cleaned = message;
+            if (make_valid_utf8(cleaned))
+                CULPRIT_TRY_STATUS(
+                    problems.note("utf8", {cursor.line(), fields.message + 1},
+                                  "expected UTF-8 text, found other bytes; replaced by U+FFFD"));
+            message = cleaned;
+        }
+        logs.add(*time, row[fields.source], message);
     }
+    if (const std::size_t changed = make_printable(logs.sources, {&logs.source}); changed > 0)
+        CULPRIT_TRY_STATUS(problems.note(
+            "name", {}, "expected printable UTF-8 source names, found others; replaced by U+FFFD",
+            changed));
     return logs;
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace culprit {
 namespace {
 
@@ -90,26 +92,54 @@ std::string quote_for_message(std::string_view text, std::size_t length_max) {
     return quoted;
 }
 
-bool make_printable(std::string& text) {
+namespace {
+
+template <class IsBad>
+bool replace_bad(std::string& text, IsBad is_bad) {
     std::string_view rest = text;
-    bool clean = true;
-    while (clean && !rest.empty()) {
+    const auto next = [&] {
         const std::size_t length = sequence_length(rest);
-        clean = length != 0 && !is_control(rest, length);
-        if (clean) rest.remove_prefix(length);
-    }
-    if (clean) return false;
-    std::string printable(text, 0, text.size() - rest.size());
+        return std::pair(length == 0 || is_bad(rest, length), std::max<std::size_t>(length, 1));
+    };
     while (!rest.empty()) {
-        const std::size_t length = sequence_length(rest);
-        if (length == 0 || is_control(rest, length))
-            printable += replacement;
-        else
-            printable += rest.substr(0, length);
-        rest.remove_prefix(length == 0 ? 1 : length);
+        const auto [bad, length] = next();
+        if (bad) break;
+        rest.remove_prefix(length);
     }
-    text = std::move(printable);
+    if (rest.empty()) return false;
+    std::string clean(text, 0, text.size() - rest.size());
+    while (!rest.empty()) {
+        const auto [bad, length] = next();
+        clean += bad ? replacement : rest.substr(0, length);
+        rest.remove_prefix(length);
+    }
+    text = std::move(clean);
     return true;
+}
+
+}  // namespace
+
+bool make_printable(std::string& text) { return replace_bad(text, is_control); }
+
+bool make_valid_utf8(std::string& text) {
+    return replace_bad(text, [](std::string_view, std::size_t) { return false; });
+}
+
+std::size_t make_printable(StringPool& pool,
+                           std::initializer_list<std::vector<std::uint32_t>*> indices) {
+    StringPool clean;
+    std::vector<std::uint32_t> renumbered;
+    std::size_t num_changed = 0;
+    for (std::uint32_t i = 0; i < pool.size(); ++i) {
+        std::string name(pool[i]);
+        num_changed += make_printable(name) ? 1 : 0;
+        renumbered.push_back(clean.intern(name));
+    }
+    if (num_changed == 0) return 0;
+    for (std::vector<std::uint32_t>* list : indices)
+        for (std::uint32_t& index : *list) index = renumbered[index];
+    pool = std::move(clean);
+    return num_changed;
 }
 
 }  // namespace culprit

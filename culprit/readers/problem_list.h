@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "culprit/base/result.h"
+#include "culprit/frame/string_pool.h"
 #include "culprit/rca/case.h"
 
 namespace culprit {
@@ -55,5 +57,14 @@ std::string quote_for_message(std::string_view text, std::size_t length_max = 60
 /// `text` fit for a name that people and terminals see: every invalid UTF-8 byte and every control
 /// character replaced by U+FFFD. Returns whether something was replaced.
 bool make_printable(std::string& text);
+
+/// Replaces every invalid UTF-8 byte by U+FFFD; control characters stay (log lines have colours
+/// and tabs). Returns whether something was replaced.
+bool make_valid_utf8(std::string& text);
+
+/// make_printable for every name of a pool; `indices` into it follow where names become equal.
+/// Returns how many names were changed.
+std::size_t make_printable(StringPool& pool,
+                           std::initializer_list<std::vector<std::uint32_t>*> indices);
 
 }  // namespace culprit

@@ -157,7 +157,15 @@ Result<SpanTable> read_span_table(std::string_view bytes, ProblemList& problems)
     CULPRIT_TRY(const SpanFields fields, find_fields(cursor, problems));
     SpanBuilder builder(fields, problems);
     while (cursor.next()) CULPRIT_TRY_STATUS(builder.add(cursor));
-    return builder.take();
+    SpanTable spans = builder.take();
+    const std::size_t changed = make_printable(spans.traces, {&spans.trace}) +
+                                make_printable(spans.services, {&spans.service}) +
+                                make_printable(spans.operations, {&spans.operation, &spans.method});
+    if (changed > 0)
+        CULPRIT_TRY_STATUS(problems.note(
+            "name", {}, "expected printable UTF-8 names, found others; replaced by U+FFFD",
+            changed));
+    return spans;
 }
 
 }  // namespace culprit
