@@ -8,8 +8,10 @@ namespace culprit {
 
 struct FciOptions {
     std::size_t size_max = std::numeric_limits<std::size_t>::max();
-    /// Work bound: the search goes no further once this many tests are done.
+    /// Work bound of the skeleton search, see SkeletonOptions.
     std::uint64_t tests_max = std::numeric_limits<std::uint64_t>::max();
+    /// Work bound of the Possible-D-SEP phase, shared out evenly over the edges.
+    std::uint64_t dsep_tests_max = std::numeric_limits<std::uint64_t>::max();
     unsigned num_threads = 1;
     Stop stop = {};
 };
@@ -19,7 +21,7 @@ struct FciResult {
     SeparatingSets sepsets;
     TestCounts counts;
     std::size_t removed_by_possible_dsep = 0;
-    bool truncated = false;  ///< `size_max` or `tests_max` cut the search short
+    bool truncated = false;  ///< a bound cut the search short
 };
 
 /// FCI: what a causal model with latent common causes and selection leaves visible.

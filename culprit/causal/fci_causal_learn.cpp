@@ -12,6 +12,9 @@ namespace {
 
 using Node = std::size_t;
 
+// Looking at a set that needs no test costs about a sixteenth of a test.
+constexpr std::uint64_t sets_per_test = 16;
+
 // Separating sets as the library keeps them: per ordered pair, because a set found in the
 // Possible-D-SEP phase is stored for one order only.
 class OrderedSepsets {
@@ -62,6 +65,7 @@ public:
           options_(options),
           result_(result),
           graph_(result.graph),
+          skeleton_tests_(result.counts.tests),
           sepsets_(result.sepsets, graph_.num_nodes()) {
         const std::size_t n = graph_.num_nodes();
         names_.resize(n);
@@ -167,21 +171,21 @@ private:
 
     Result<bool> try_sets(Node a, Node b, const std::vector<Node>& pool) {
         std::vector<Node> given;
-        std::uint64_t steps = 0;
         for (std::size_t size = 2; size <= pool.size(); ++size) {
             result_.truncated = result_.truncated || size > options_.size_max;
             if (size > options_.size_max) return false;
             std::vector<std::size_t> choice(size);
             std::iota(choice.begin(), choice.end(), std::size_t{0});
             do {
-                if (++steps % 256 == 0) CULPRIT_TRY_STATUS(options_.stop.check());
+                if (++steps_ % 256 == 0) CULPRIT_TRY_STATUS(options_.stop.check());
                 given.clear();
                 for (const std::size_t c : choice) given.push_back(pool[c]);
+                const bool spent =
+                    result_.counts.tests - skeleton_tests_ >= options_.dsep_tests_max ||
+                    steps_ / sets_per_test >= options_.dsep_tests_max;
+                result_.truncated = result_.truncated || spent;
+                if (spent) return false;
                 if (neighbours_of(a, given) || neighbours_of(b, given)) continue;
-                if (result_.counts.tests >= options_.tests_max) {
-                    result_.truncated = true;
-                    return false;
-                }
                 if (!test_.independent(a, b, given, result_.counts)) continue;
                 graph_.remove_edge(a, b);
                 sepsets_.store(a, b, given);
@@ -291,6 +295,8 @@ private:
     const FciOptions& options_;
     FciResult& result_;
     MixedGraph& graph_;
+    const std::uint64_t skeleton_tests_;
+    std::uint64_t steps_ = 0;  // sets looked at, tested or not
     OrderedSepsets sepsets_;
     std::vector<std::string> names_;
     std::vector<BitSet> reach_;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "culprit/base/check.h"
 #include "culprit/stats/correlation_matrix.h"
@@ -61,7 +62,9 @@ public:
             first.variance[i] = 1.0;
         }
         if (size_ == 0) {
-            compare(first.with_x.data(), first.variance.data(), 1.0);
+            const std::vector<double> none(count_, 0.0);
+            if (scan({none.data(), first.with_x.data(), first.variance.data(), 0.0, 0.0}, 1.0))
+                settle(first.with_x.data(), first.variance.data(), 1.0);
             return std::move(result_);
         }
         first.rest.resize(count_ * count_);
@@ -147,23 +150,46 @@ private:
         }
     }
 
-    void leaf(const Level& here, std::size_t s) {
+    // One more member s: decisions straight from the level above, nothing stored.
+    void leaf(Level& here, std::size_t s) {
         if ((++leaves_ & 1023U) == 0 && stop_.requested()) stopped_ = true;
-        condition(here, s, leaf_with_x_.data(), leaf_variance_.data());
-        leaf_variance_[s] = masked;
-        const double inverse = 1.0 / here.rest[s * count_ + s];
-        compare(leaf_with_x_.data(), leaf_variance_.data(),
-                here.x_variance - here.with_x[s] * here.with_x[s] * inverse);
+        const double* row = here.rest.data() + s * count_;
+        const double inverse = 1.0 / row[s];
+        const double factor = here.with_x[s] * inverse;
+        const double x_variance = here.x_variance - here.with_x[s] * factor;
+        const double kept = std::exchange(here.variance[s], masked);
+        const bool hit =
+            scan({row, here.with_x.data(), here.variance.data(), factor, inverse}, x_variance);
+        if (hit) {
+            condition(here, s, leaf_with_x_.data(), leaf_variance_.data());
+            settle(leaf_with_x_.data(), leaf_variance_.data(), x_variance);
+        }
+        // `settle` may have masked it for good.
+        if (!result_[s] || rule_ == SepsetRule::union_of_all) here.variance[s] = kept;
     }
 
+    // Covariances with x and variances once a member is eliminated: with_x - factor * row and
+    // variance - row^2 * inverse.
+    struct Elimination {
+        const double* row;
+        const double* with_x;
+        const double* variance;
+        double factor, inverse;
+    };
+
     // One decision per neighbour outside the set: independent iff cov^2 < critical * var * var.
-    void compare(const double* __restrict with_x, const double* __restrict variance,
-                 double x_variance) {
+    // Counts, and says whether some neighbour may be independent.
+    bool scan(const Elimination& e, double x_variance) {
         if (x_variance < collinear) {
             counts_.tests += count_ - size_;
             counts_.degenerate += count_ - size_;
-            return;
+            return false;
         }
+        const double* __restrict row = e.row;
+        const double* __restrict with_x = e.with_x;
+        const double* __restrict variance = e.variance;
+        const double factor = e.factor;
+        const double inverse = e.inverse;
         const double loose = critical_.alpha * (1.0 + near_alpha) * x_variance;
         const double half = critical_.half_alpha * x_variance;
         const double twice = critical_.twice_alpha * x_variance;
@@ -172,19 +198,20 @@ private:
         std::int64_t real = 0;
         std::int64_t fixed = 0;
         for (std::size_t j = 0; j < count_; ++j) {
-            const double square = with_x[j] * with_x[j];
-            const double v = variance[j];
+            const double c = with_x[j] - factor * row[j];
+            const double v = variance[j] - row[j] * row[j] * inverse;
+            const double square = c * c;
             hits += square <= loose * v ? 1 : 0;
             fragile += square <= half * v ? 1 : 0;
             fragile -= square < twice * v ? 1 : 0;
             real += v > masked / 2 ? 1 : 0;
             fixed += v < collinear ? 1 : 0;
         }
-        const auto candidates = static_cast<std::int64_t>(count_);
         counts_.tests += static_cast<std::uint64_t>(real);
         counts_.fragile += static_cast<std::uint64_t>(fragile);
-        counts_.degenerate += static_cast<std::uint64_t>(fixed - (candidates - real));
-        if (hits > 0) settle(with_x, variance, x_variance);
+        counts_.degenerate +=
+            static_cast<std::uint64_t>(fixed - (static_cast<std::int64_t>(count_) - real));
+        return hits > 0;
     }
 
     void settle(const double* with_x, const double* variance, double x_variance) {

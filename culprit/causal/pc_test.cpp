@@ -9,6 +9,7 @@
 #include <string>
 
 #include "culprit/base/random.h"
+#include "culprit/causal/chi_square.h"
 #include "culprit/causal/fisher_z.h"
 #include "culprit/causal/separation_oracle.h"
 #include "culprit/graph/enumeration.h"
@@ -175,6 +176,27 @@ TEST(Pc, DoesNotDependOnThreadsAndStopsWhenAsked) {
     EXPECT_EQ(late.error().code, ErrorCode::deadline_exceeded);
     const PcResult shallow = pc(test, {.size_max = 0}).value();
     EXPECT_TRUE(shallow.truncated);
+}
+
+// 0 -> 2 <- 1, 2 -> 3 with binary variables: noisy or, then a noisy copy.
+TEST(Pc, FindsAColliderInDiscreteData) {
+    Random random(5);
+    stats::CodeTable table{std::vector<std::vector<std::uint8_t>>(4), {2, 2, 2, 2}};
+    for (int i = 0; i < 5000; ++i) {
+        const bool a = random.uniform() < 0.4;
+        const bool b = random.uniform() < 0.5;
+        const bool c = (a || b) != (random.uniform() < 0.1);
+        const bool d = c != (random.uniform() < 0.15);
+        const bool row[] = {a, b, c, d};
+        for (std::size_t v = 0; v < 4; ++v) table.codes[v].push_back(row[v] ? 1 : 0);
+    }
+    const ChiSquareIndependence test(table, 0.01);
+    EXPECT_EQ(to_string(pc(test).value().graph), "0 --> 2, 1 --> 2, 2 --> 3");
+    EXPECT_EQ(pc_causal_learn(test).value().graph, pc(test).value().graph);
+    const ChiSquareIndependence flat = ChiSquareIndependence::of(Matrix(30, 3), 5, 0.05);
+    TestCounts counts;
+    EXPECT_TRUE(flat.independent(0, 1, {}, counts)) << "constant columns have no table";
+    EXPECT_EQ(counts.degenerate, 1U);
 }
 
 TEST(Pc, RecoversALargeSampleModel) {

@@ -48,6 +48,11 @@ public:
         for (std::size_t w = 0; w < words_.size(); ++w) words_[w] &= other.words_[w];
         return *this;
     }
+    /// Takes the members of `other` out.
+    BitSet& operator-=(const BitSet& other) {
+        for (std::size_t w = 0; w < words_.size(); ++w) words_[w] &= ~other.words_[w];
+        return *this;
+    }
     friend BitSet operator&(BitSet a, const BitSet& b) { return a &= b; }
     friend bool operator==(const BitSet&, const BitSet&) = default;
 

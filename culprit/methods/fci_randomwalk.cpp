@@ -48,6 +48,7 @@ Result<Diagnosis> FciRandomWalk::diagnose(const Incident& incident,
     CULPRIT_TRY(const FciResult found, (reference ? fci_causal_learn : fci)(
                                            test, {.size_max = conditioning_max(context, info_),
                                                   .tests_max = tests_max(context, info_),
+                                                  .dsep_tests_max = dsep_tests_max(context, info_),
                                                   .num_threads = context.num_threads,
                                                   .stop = context.stop}));
     Diagnosis diagnosis;

@@ -121,7 +121,7 @@ std::vector<OptionInfo> search_options() {
              .maximum = 1000,
              .help = "largest conditioning set; a smaller one bounds the time on dense graphs"},
             {.name = "tests_max",
-             .default_value = 1e9,
+             .default_value = 3e8,
              .minimum = 1,
              .maximum = 1e15,
              .help = "independence tests to spend; larger conditioning sets that would exceed them "
@@ -130,6 +130,10 @@ std::vector<OptionInfo> search_options() {
 
 std::uint64_t tests_max(const RunContext& context, const MethodInfo& info) {
     return static_cast<std::uint64_t>(context.option(info, "tests_max"));
+}
+
+std::uint64_t dsep_tests_max(const RunContext& context, const MethodInfo& info) {
+    return tests_max(context, info) / 50;
 }
 
 Divergence study_walk_divergence() {

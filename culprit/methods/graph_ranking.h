@@ -59,5 +59,8 @@ Divergence study_walk_divergence();
 std::vector<OptionInfo> search_options();
 std::size_t conditioning_max(const RunContext& context, const MethodInfo& info);
 std::uint64_t tests_max(const RunContext& context, const MethodInfo& info);
+/// FCI's second phase cannot share work between its tests; it gets a fiftieth of the bound, which
+/// takes about as long.
+std::uint64_t dsep_tests_max(const RunContext& context, const MethodInfo& info);
 
 }  // namespace culprit
