@@ -91,7 +91,8 @@ MatrixXd start_of(const FastIcaOptions& options, Index p) {
 }  // namespace
 
 Result<FastIcaFinding> fast_ica(MatrixView data, const FastIcaOptions& options, const Stop& stop) {
-    CULPRIT_CHECK(data.num_columns() > 0);
+    if (data.num_columns() == 0)
+        return fail(ErrorCode::too_few_samples, "ICA needs a varying finite column, got none");
     CULPRIT_TRY(const Whitened whitened, whiten(data));
     const MatrixXd& z = whitened.components;
     const Index p = z.rows();

@@ -69,7 +69,13 @@ TimedTable timed_table(const StudyView& view, unsigned num_threads) {
     Matrix values(view.num_rows(), table.columns.size() + 1);
     for (std::size_t k = 0; k < table.columns.size(); ++k) {
         const auto column = view.column(table.columns[k]);
-        std::copy(column.begin(), column.end(), values.column(k).begin());
+        // A power of two takes no digit and leaves correlations as they are, but keeps the squares
+        // of very large and very small values within range.
+        double largest = 0.0;
+        for (const double v : column) largest = std::max(largest, std::abs(v));
+        const int exponent = largest > 0.0 ? std::ilogb(largest) : 0;
+        std::transform(column.begin(), column.end(), values.column(k).begin(),
+                       [exponent](double v) { return std::scalbn(v, -exponent); });
     }
     for (std::size_t row = 0; row < view.num_rows(); ++row)
         values(row, table.time()) = to_seconds(view.times()[row] - view.times()[0]);

@@ -48,9 +48,11 @@ private:
 class Alerts {
 public:
     void add_service(const std::string& service) {
+        if (service.empty()) return;
         if (slot_of_.try_emplace(service, services_.size()).second) services_.push_back({service});
     }
     void add(const std::string& service, double excess) {
+        if (service.empty()) return;  // a column or span that names nobody
         add_service(service);
         Entry& entry = services_[slot_of_[service]];
         entry.count += 1.0;

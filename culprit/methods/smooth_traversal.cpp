@@ -103,6 +103,7 @@ Result<Diagnosis> SmoothTraversal::diagnose(const Incident& incident,
     std::vector<std::string> services;  // in column order
     std::map<std::string, double> score_of;
     for (std::size_t c = 0; c < view.num_columns(); ++c) {
+        if (view.service(c).empty()) continue;
         const auto [slot, is_new] = score_of.try_emplace(view.service(c), scores[c]);
         if (is_new) services.push_back(view.service(c));
         slot->second = std::max(slot->second, scores[c]);

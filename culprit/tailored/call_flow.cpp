@@ -25,6 +25,13 @@ struct FlowColumns {
 
 bool is_client_side(std::string_view metric) { return metric.find("client") != metric.npos; }
 
+/// Of two columns that would serve alike, always the same one, whatever their order.
+std::size_t first_by_name(const Frame& frame, std::optional<std::size_t> current,
+                          std::size_t candidate) {
+    return current && frame.column(*current).name <= frame.column(candidate).name ? *current
+                                                                                  : candidate;
+}
+
 std::map<std::string, FlowColumns> flow_columns(const Frame& frame) {
     std::map<std::string, FlowColumns> services;
     for (std::size_t c = 0; c < frame.num_columns(); ++c) {
@@ -37,16 +44,17 @@ std::map<std::string, FlowColumns> flow_columns(const Frame& frame) {
         FlowColumns& found = services[service];
         const int quality = latency_rank(metric);
         if (role == FamilyRole::latency) {
-            if (is_client_side(metric) || (found.latency && found.latency_quality <= quality))
+            if (is_client_side(metric) || (found.latency && found.latency_quality < quality))
                 continue;
-            found.latency = c;
+            if (!found.latency || quality < found.latency_quality) found.latency = c;
+            found.latency = first_by_name(frame, found.latency, c);
             found.latency_quality = quality;
-        } else if (role == FamilyRole::availability && !found.availability) {
-            found.availability = c;
-        } else if (role == FamilyRole::errors && !found.errors) {
-            found.errors = c;
-        } else if (role == FamilyRole::traffic && !found.requests) {
-            found.requests = c;
+        } else if (role == FamilyRole::availability) {
+            found.availability = first_by_name(frame, found.availability, c);
+        } else if (role == FamilyRole::errors) {
+            found.errors = first_by_name(frame, found.errors, c);
+        } else if (role == FamilyRole::traffic) {
+            found.requests = first_by_name(frame, found.requests, c);
         }
     }
     return services;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "culprit/base/parallel.h"
 
@@ -186,19 +187,22 @@ Observation observe_own(const Feature& feature, std::size_t index, const Rows& r
 
 /// Components with an engine play one part; others are siblings when they have the same signals.
 std::map<std::string, std::vector<std::string>> parts_played(const std::vector<Feature>& features) {
-    std::map<std::string, std::string> part_of;
+    std::map<std::string, std::set<std::string>> signals_of;
     std::map<std::string, bool> has_engine;
     std::vector<std::string> order;
     for (const Feature& f : features) {
-        auto [at, fresh] = part_of.try_emplace(f.service);
+        auto [at, fresh] = signals_of.try_emplace(f.service);
         if (fresh) order.push_back(f.service);
-        at->second += f.signal + "\n";
+        at->second.insert(f.signal);
         if (f.signal.starts_with("engine.") && f.signal != "engine.client_residual")
             has_engine[f.service] = true;
     }
     std::map<std::string, std::vector<std::string>> parts;
-    for (const std::string& service : order)
-        parts[has_engine[service] ? "engine" : part_of[service]].push_back(service);
+    for (const std::string& service : order) {
+        std::string part;
+        for (const std::string& signal : signals_of[service]) part += signal + "\n";
+        parts[has_engine[service] ? "engine" : part].push_back(service);
+    }
     return parts;
 }
 

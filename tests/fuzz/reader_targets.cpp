@@ -187,9 +187,9 @@ void number(std::string_view input) {
 }
 
 constexpr Target all[] = {
-    {"archive", archive},           {"case_label", case_label},     {"log_table", log_table},
-    {"metric_table", metric_table}, {"metrics_json", metrics_json}, {"number", number},
-    {"span_table", span_table},     {"topology", topology},
+    {"archive", archive},     {"case_label", case_label},     {"columnar", columnar},
+    {"log_table", log_table}, {"metric_table", metric_table}, {"metrics_json", metrics_json},
+    {"number", number},       {"span_table", span_table},     {"topology", topology},
 };
 
 }  // namespace
