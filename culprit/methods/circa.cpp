@@ -86,7 +86,7 @@ double score_of(const std::vector<NodeSeries>& nodes, std::size_t node,
                                            stats::residuals(fit, x_test, y_test), deviation);
 }
 
-// --- The study's reading of columns, time and direction (METHODS 3.16) ---
+// --- The study's reading of columns, time and direction ---
 
 constexpr std::int64_t seconds_before = 120;
 constexpr std::int64_t seconds_after = 300;

@@ -19,7 +19,7 @@ namespace culprit {
 /// ways along edges without a direction (-, o-o, <->). Entry (i, j) is 1 for a step i -> j.
 Matrix cause_steps(const MixedGraph& graph);
 
-/// The study's adapter (METHODS 2.2): as above, but o-> is stepped from cause to effect.
+/// The study's adapter: as above, but o-> is stepped from cause to effect.
 Matrix study_steps(const MixedGraph& graph);
 
 /// One suspect per kept column with its score; NaN ranks last.
@@ -28,7 +28,7 @@ Ranking rank_columns(const StudyView& view, const StudyMatrix& table,
 /// All kept columns with score 0, in column order.
 Ranking columns_in_order(const StudyView& view, const StudyMatrix& table);
 
-/// The study's random walk (METHODS 2.3) over the kept columns.
+/// The study's random walk over the kept columns.
 Ranking study_walk(const StudyView& view, const StudyMatrix& table);
 
 /// The walk that the papers describe: from the symptom, steps weighted by |correlation with the

@@ -12,7 +12,7 @@
 
 namespace culprit {
 
-/// The metric table as the study's harness hands it to a method (METHODS 1.2, steps 2 to 8):
+/// The metric table as the study's harness hands it to a method:
 /// infinite values count as missing, gaps are filled forward and then with 0, at most 1800 rows on
 /// each side of the alert, `*_latency-50` left out, `*_latency-90` renamed to `*_latency`, columns
 /// whose name contains `_pod_`, `_node_` or `unknown` left out.
@@ -75,7 +75,7 @@ private:
 /// True iff some value differs from the first one. An empty series does not vary.
 bool varies(std::span<const double> values);
 
-/// The study's preprocess (METHODS 2.1) of the whole window: constant columns dropped, columns
+/// The study's preprocess of the whole window: constant columns dropped, columns
 /// named
 /// `*_mem` divided by 1e6, as one dense matrix.
 struct StudyMatrix {

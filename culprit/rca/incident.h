@@ -27,7 +27,7 @@ struct Incident {
     std::shared_ptr<const Topology> topology;
     std::vector<ChangeEvent> changes;
 
-    // Series derived from logs and spans (DATASET: logts, tracets_err, tracets_lat,
+    // Series derived from logs and spans (files logts, tracets_err, tracets_lat,
     // latency_merged_90), as the case has them or computed from the tables above.
     std::optional<Frame> log_counts;      ///< lines per container and bin
     std::optional<Frame> span_errors;     ///< spans with status outside 2xx per operation and bin
@@ -45,7 +45,7 @@ struct Incident {
 /// topology (hosts left out).
 std::vector<std::string> services_of(const Incident& incident);
 
-/// The study's mapping from a ranked name to a service (METHODS 1.4): the text before the first
+/// The study's mapping from a ranked name to a service: the text before the first
 /// "_", every "-db" removed. Names in the field's layouts carry no other "_" before the metric.
 std::string service_of_name(std::string_view name);
 
