@@ -3,9 +3,10 @@
 study ran, with the accuracy of both.
 
     culprit evaluate DATASET... --methods all --variant both --output RESULTS
-    tools/study_methods_page.py build/release/bin/culprit RESULTS > docs/study-methods.md
+    tools/study_methods_page.py build/release/bin/culprit RESULTS... > docs/study-methods.md
 
-Figures come from RESULTS/summary.json, the list of divergences from `culprit methods --format json`."""
+Figures come from summary.json of the first RESULTS that has the method, the list of divergences from
+`culprit methods --format json`."""
 import json
 import pathlib
 import subprocess
@@ -20,46 +21,66 @@ def accuracy(row: dict) -> str:
             f"{row['failed'] or '-'} | {row['degenerate'] or '-'}")
 
 
+class Results:
+    """One evaluation: its rows over all cases, and what it was run on."""
+
+    def __init__(self, folder: str):
+        summary = json.loads((pathlib.Path(folder) / "summary.json").read_text())
+        whole = next(g for g in summary["groups"] if g["dimension"] == "all")
+        self.rows = {(r["method"], r["variant"]): r for r in whole["rows"]}
+        self.datasets = [g["value"] for g in summary["groups"] if g["dimension"] == "dataset"]
+        self.cases = whole["cases"]
+
+    def baselines(self) -> str:
+        return "; ".join(
+            f"`{name}` {' / '.join(figures(self.rows[name, variant]))}"
+            for name, variant in (("chance", "-"), ("mean_shift", "published"),
+                                  ("culprit", "published")) if (name, variant) in self.rows)
+
+
+def figures(row: dict) -> list:
+    service = row["service"]
+    return [f"{v:.2f}" for v in (service["ac"][0]["mean"], service["ac"][2]["mean"],
+                                 service["avg5"]["mean"])]
+
+
 def main() -> int:
-    if len(sys.argv) != 3:
+    if len(sys.argv) < 3:
         print(__doc__, file=sys.stderr)
         return 2
     methods = json.loads(subprocess.run([sys.argv[1], "methods", "--format", "json"], check=True,
                                         capture_output=True, text=True).stdout)
-    summary = json.loads((pathlib.Path(sys.argv[2]) / "summary.json").read_text())
-    whole = next(g for g in summary["groups"] if g["dimension"] == "all")
-    rows = {(r["method"], r["variant"]): r for r in whole["rows"]}
-    datasets = [g["value"] for g in summary["groups"] if g["dimension"] == "dataset"]
-
+    evaluations = [Results(folder) for folder in sys.argv[2:]]
     print("# What the study's methods really do\n")
     print("Most of the 24 methods of arXiv 2603.02057 exist twice in Culprit. `reference` does what the "
           "study's\nimplementation does, defects included, and is held to its recorded answers. `published` "
           "is the method\nas its paper defines it. This page lists each difference, with the accuracy of "
           "both.\n")
-    print(f"Accuracy at service level over {whole['cases']} labelled cases of {', '.join(datasets)} "
-          f"(AC@1 with its\n95 % bootstrap interval, AC@3, Avg@5, cases failed, answers by rule). A failed "
-          f"case is a miss.\nThese are microservice sets: they show what a defect costs, not how a method "
-          f"fares on LLM serving.\n")
-    print("```sh")
+    print("Accuracy at service level: AC@1 with its 95 % bootstrap interval, AC@3, Avg@5, cases failed, "
+          "answers by\nrule. A failed case (deadline included) is a miss. The sets hold microservices: they "
+          "show what a defect\ncosts, not how a method fares on LLM serving.\n")
+    print("| evaluation | cases | sets | beside it (AC@1 / AC@3 / Avg@5) |\n|---|---|---|---|")
+    for number, results in enumerate(evaluations, 1):
+        print(f"| {number} | {results.cases} | {', '.join(results.datasets)} | {results.baselines()} |")
+    print("\n```sh")
     print("culprit evaluate DATASET... --methods all --variant both --output results")
     print("tools/study_methods_page.py build/release/bin/culprit results > docs/study-methods.md")
     print("```\n")
-    print("Beside them: " + "; ".join(
-        f"`{name}` {rows[name, variant]['service']['ac'][0]['mean']:.2f} / "
-        f"{rows[name, variant]['service']['ac'][2]['mean']:.2f} / "
-        f"{rows[name, variant]['service']['avg5']['mean']:.2f}"
-        for name, variant in (("chance", "-"), ("mean_shift", "published"), ("culprit", "published"))
-        if (name, variant) in rows) + " (AC@1 / AC@3 / Avg@5).\n")
     for method in methods:
         if not method["in_study"]:
             continue
         print(f"## {method['name']}\n")
         print(f"{method['summary']} Source: {method['citation']}.\n")
-        print("| variant | AC@1 | AC@3 | Avg@5 | failed | degenerate |\n|---|---|---|---|---|---|")
-        for variant in method["variants"]:
-            if (method["name"], variant) in rows:
-                print(f"| {variant} | {accuracy(rows[method['name'], variant])} |")
-        print()
+        found = next(((n, e) for n, e in enumerate(evaluations, 1)
+                      if any((method["name"], v) in e.rows for v in method["variants"])), None)
+        if found is None:
+            print("Not evaluated yet.\n")
+        else:
+            print(f"| evaluation {found[0]} | AC@1 | AC@3 | Avg@5 | failed | degenerate |\n"
+                  "|---|---|---|---|---|---|")
+            for variant in method["variants"]:
+                print(f"| {variant} | {accuracy(found[1].rows[method['name'], variant])} |")
+            print()
         if not method["divergences"]:
             print("No difference found.\n")
             continue
