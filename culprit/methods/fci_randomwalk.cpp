@@ -51,15 +51,9 @@ Result<Diagnosis> FciRandomWalk::diagnose(const Incident& incident,
                                                   .dsep_tests_max = dsep_tests_max(context, info_),
                                                   .num_threads = context.num_threads,
                                                   .stop = context.stop}));
-    Diagnosis diagnosis;
-    if (reference) {
-        diagnosis.ranking = study_walk(view, table);
-    } else if (found.graph.num_edges() == 0) {
-        diagnosis = degenerate("FCI found no edge: column order", columns_in_order(view, table));
-    } else {
-        CULPRIT_TRY(diagnosis.ranking,
-                    published_walk(view, table, found.graph, test.correlations(), incident));
-    }
+    CULPRIT_TRY(Diagnosis diagnosis,
+                walk_from_symptom(view, table, found.graph, test.correlations(), incident,
+                                  context.variant, "FCI"));
     add_search_notes(diagnosis, found.graph, found.counts, found.truncated);
     return diagnosis;
 }

@@ -100,6 +100,22 @@ Diagnosis degenerate(std::string reason, Ranking ranking) {
     return diagnosis;
 }
 
+Result<Diagnosis> walk_from_symptom(const StudyView& view, const StudyMatrix& table,
+                                    const MixedGraph& graph, MatrixView correlations,
+                                    const Incident& incident, Variant variant,
+                                    std::string_view search) {
+    Diagnosis diagnosis;
+    if (variant == Variant::reference) {
+        diagnosis.ranking = study_walk(view, table);
+        return diagnosis;
+    }
+    if (graph.num_edges() == 0)
+        return degenerate(fmt::format("{} found no edge: column order", search),
+                          columns_in_order(view, table));
+    CULPRIT_TRY(diagnosis.ranking, published_walk(view, table, graph, correlations, incident));
+    return diagnosis;
+}
+
 std::string fragility_note(const MixedGraph& graph, const TestCounts& counts) {
     std::string note = fmt::format(
         "graph: {} edges from {} tests, {:.1f} % of them with p within a factor of two of alpha",

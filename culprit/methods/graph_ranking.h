@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "culprit/base/matrix.h"
@@ -44,6 +45,13 @@ std::size_t symptom_column(const StudyView& view, const StudyMatrix& table,
 
 /// An answer by rule with its reason.
 Diagnosis degenerate(std::string reason, Ranking ranking = {});
+
+/// The random walk of either variant over a searched graph: the study's, or the papers', which is
+/// degenerate (column order) without an edge. `search` names the search in the reason.
+Result<Diagnosis> walk_from_symptom(const StudyView& view, const StudyMatrix& table,
+                                    const MixedGraph& graph, MatrixView correlations,
+                                    const Incident& incident, Variant variant,
+                                    std::string_view search);
 
 /// Notes on the search: how fragile its graph is, and whether a bound cut it short.
 void add_search_notes(Diagnosis& diagnosis, const MixedGraph& graph, const TestCounts& counts,

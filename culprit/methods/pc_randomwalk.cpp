@@ -48,15 +48,9 @@ Result<Diagnosis> PcRandomWalk::diagnose(const Incident& incident,
                                                  .tests_max = tests_max(context, info_),
                                                  .num_threads = context.num_threads,
                                                  .stop = context.stop}));
-    Diagnosis diagnosis;
-    if (reference) {
-        diagnosis.ranking = study_walk(view, table);
-    } else if (found.graph.num_edges() == 0) {
-        diagnosis = degenerate("PC found no edge: column order", columns_in_order(view, table));
-    } else {
-        CULPRIT_TRY(diagnosis.ranking,
-                    published_walk(view, table, found.graph, test.correlations(), incident));
-    }
+    CULPRIT_TRY(Diagnosis diagnosis,
+                walk_from_symptom(view, table, found.graph, test.correlations(), incident,
+                                  context.variant, "PC"));
     add_search_notes(diagnosis, found.graph, found.counts, found.truncated);
     return diagnosis;
 }

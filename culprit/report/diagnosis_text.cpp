@@ -18,11 +18,6 @@ std::string percent(double share) {
     return share > 0 && share < 0.01 ? "< 1 %" : fmt::format("{:.0f} %", 100 * share);
 }
 
-std::string when_text(const FindingStep& step) {
-    if (step.uncertainty <= Duration{0}) return format_clock(step.when);
-    return fmt::format("{} ±{}", format_clock(step.when), format_duration(step.uncertainty));
-}
-
 /// The suspects of one service: the best first, with all that speaks for the service.
 struct ServiceSuspects {
     std::string service;
@@ -74,8 +69,8 @@ std::string findings_markdown(const Diagnosis& diagnosis) {
                             percent(finding.probability));
         if (i > 0 && finding.probability < told_probability_min) continue;
         for (const FindingStep& step : finding.chain)
-            text += fmt::format("   - {} {}{}{}\n", when_text(step), printable(step.text),
-                                step.remark.empty() ? "" : ", ", step.remark);
+            text += fmt::format("   - {} {}{}{}\n", when_text(step.when, step.uncertainty),
+                                printable(step.text), step.remark.empty() ? "" : ", ", step.remark);
         for (const std::string& words : finding.against)
             text += fmt::format("   - against: {}\n", printable(words));
         for (const Advice& advice : finding.advice)
@@ -154,7 +149,8 @@ private:
     void tell(const Finding& finding) {
         TextTable steps({{""}, {""}, {""}});
         for (const FindingStep& step : finding.chain)
-            steps.add_row({when_text(step), printable(step.text), style_.dim(step.remark)});
+            steps.add_row({when_text(step.when, step.uncertainty), printable(step.text),
+                           style_.dim(step.remark)});
         if (steps.num_rows() > 0) {
             const std::string lines = steps.to_text({}, "      ");
             text_ += lines.substr(lines.find('\n') + 1);

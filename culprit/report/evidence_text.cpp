@@ -13,11 +13,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string when_text(TimePoint onset, Duration uncertainty) {
-    if (uncertainty <= Duration{0}) return format_clock(onset);
-    return fmt::format("{} ±{}", format_clock(onset), format_duration(uncertainty));
-}
-
 std::string score_text(double score) {
     return fmt::format("{}{}", score > 0 ? "+" : "", format_number(score));
 }
@@ -92,6 +87,11 @@ struct AsJson {
 };
 
 }  // namespace
+
+std::string when_text(TimePoint when, Duration uncertainty) {
+    if (uncertainty <= Duration{0}) return format_clock(when);
+    return fmt::format("{} ±{}", format_clock(when), format_duration(uncertainty));
+}
 
 EvidenceText evidence_text(const Evidence& evidence, const std::string& service) {
     return std::visit(InWords{service}, evidence);

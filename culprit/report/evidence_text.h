@@ -7,6 +7,9 @@
 
 namespace culprit {
 
+/// "03:11:35 ±2 s"; without the uncertainty when there is none.
+std::string when_text(TimePoint when, Duration uncertainty);
+
 /// One piece of evidence in words, cell by cell; times as UTC clock.
 struct EvidenceText {
     std::string when;   ///< "03:11:35 ±2 s"; empty when it has no time
