@@ -39,7 +39,7 @@ struct InWords {
                 .score = score_text(e.score)};
     }
     EvidenceText operator()(const SpanEvidence& e) const {
-        return {.when = format_clock(e.onset),
+        return {.when = when_text(e.onset, Duration{0}),
                 .what = fmt::format("span {} {}", printable(e.operation), e.quantity),
                 .moved = fmt::format("{} → {}", format_quantity(e.baseline, e.unit),
                                      format_quantity(e.suspect, e.unit)),
@@ -89,6 +89,7 @@ struct AsJson {
 }  // namespace
 
 std::string when_text(TimePoint when, Duration uncertainty) {
+    if (when == TimePoint{}) return "";
     if (uncertainty <= Duration{0}) return format_clock(when);
     return fmt::format("{} ±{}", format_clock(when), format_duration(uncertainty));
 }

@@ -7,7 +7,8 @@
 
 namespace culprit {
 
-/// "03:11:35 ±2 s"; without the uncertainty when there is none.
+/// "03:11:35 ±2 s"; without the uncertainty when there is none; empty for the default
+/// TimePoint: evidence whose time nobody measured.
 std::string when_text(TimePoint when, Duration uncertainty);
 
 /// One piece of evidence in words, cell by cell; times as UTC clock.

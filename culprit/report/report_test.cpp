@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "culprit/report/downsample.h"
+#include "culprit/report/evidence_text.h"
 #include "culprit/report/html_page.h"
 #include "culprit/report/quantity_text.h"
 
@@ -14,6 +15,14 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+
+TEST(EvidenceText, GivesNoTimeThatNobodyMeasured) {
+    const SpanEvidence unmeasured{.service = "a", .operation = "GET /", .quantity = "error share"};
+    EXPECT_EQ(evidence_text(unmeasured, "a").when, "");
+    SpanEvidence measured = unmeasured;
+    measured.onset = time_from_seconds(60.0);
+    EXPECT_EQ(evidence_text(measured, "a").when, "00:01:00");
+}
 
 TEST(Quantity, ReadsLikeAPersonWritesIt) {
     EXPECT_EQ(format_number(0), "0");
