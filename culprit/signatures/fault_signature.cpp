@@ -1,6 +1,8 @@
 #include "culprit/signatures/fault_signature.h"
 
 #include <fmt/format.h>
+#include <re2/re2.h>
+#include <re2/set.h>
 
 #include <algorithm>
 #include <array>
@@ -119,17 +121,8 @@ LogPattern read_log(Fields& fields) {
     fields.allow_only({"pattern", "weight"});
     LogPattern log{.pattern = fields.text("pattern"),
                    .weight = static_cast<int>(fields.number("weight", 1, 5))};
-    auto flags = std::regex::ECMAScript | std::regex::optimize;
-    std::string expression = log.pattern;
-    if (expression.starts_with("(?i)")) {
-        expression.erase(0, 4);
-        flags |= std::regex::icase;
-    }
-    try {
-        log.compiled = std::regex(expression, flags);
-    } catch (const std::regex_error&) {
+    if (!re2::RE2(log.pattern, re2::RE2::Quiet).ok())
         fields.complain("pattern", "a regular expression", Json(log.pattern));
-    }
     return log;
 }
 
@@ -194,6 +187,36 @@ std::string_view to_string(FaultScope scope) {
     return "all";
 }
 
+struct LogPatternSet::Automaton {
+    re2::RE2::Set set{re2::RE2::Quiet, re2::RE2::UNANCHORED};
+};
+
+LogPatternSet::LogPatternSet(std::span<const FaultSignature> signatures)
+    : automaton_(std::make_unique<Automaton>()) {
+    for (std::size_t f = 0; f < signatures.size(); ++f)
+        for (std::size_t p = 0; p < signatures[f].logs.size(); ++p) {
+            const int index = automaton_->set.Add(signatures[f].logs[p].pattern, nullptr);
+            CULPRIT_CHECK(index == static_cast<int>(places_.size()));  // parse() has tried it
+            places_.push_back({.fault = f, .pattern = p});
+        }
+    CULPRIT_CHECK(automaton_->set.Compile());
+}
+
+LogPatternSet::~LogPatternSet() = default;
+
+void LogPatternSet::match(std::string_view line, std::vector<Place>& found) const {
+    std::vector<int> indices;
+    if (!automaton_->set.Match(re2::StringPiece(line.data(), line.size()), &indices)) return;
+    std::ranges::sort(indices);
+    for (const int index : indices) found.push_back(places_[static_cast<std::size_t>(index)]);
+}
+
+FaultLibrary::FaultLibrary() : FaultLibrary(std::vector<FaultSignature>{}) {}
+
+FaultLibrary::FaultLibrary(std::vector<FaultSignature> signatures)
+    : signatures_(std::move(signatures)),
+      log_patterns_(std::make_shared<const LogPatternSet>(signatures_)) {}
+
 Result<FaultSignature> FaultLibrary::parse(std::string_view json, std::string_view place) {
     const Json document = Json::parse(json, nullptr, false);
     if (document.is_discarded())
@@ -208,13 +231,13 @@ Result<FaultSignature> FaultLibrary::parse(std::string_view json, std::string_vi
 
 const FaultLibrary& FaultLibrary::builtin() {
     static const FaultLibrary library = [] {
-        FaultLibrary built;
+        std::vector<FaultSignature> faults;
         for (const EmbeddedFile& file : embedded_faults()) {
             auto fault = parse(file.text, file.name);
             CULPRIT_CHECK(fault.has_value());  // the test names the file and the field
-            built.signatures_.push_back(std::move(*fault));
+            faults.push_back(std::move(*fault));
         }
-        return built;
+        return FaultLibrary(std::move(faults));
     }();
     return library;
 }
@@ -229,36 +252,36 @@ Result<FaultLibrary> FaultLibrary::load(const std::filesystem::path& folder) {
                     fmt::format("{}: expected a folder with *.json fault files, found {}",
                                 folder.string(), failed ? failed.message() : "none"));
     std::ranges::sort(paths);
-    FaultLibrary library;
+    std::vector<FaultSignature> faults;
     for (const auto& path : paths) {
         CULPRIT_TRY(const std::string text, read_text(path));
         CULPRIT_TRY(FaultSignature fault, parse(text, path.string()));
-        if (library.find(fault.id) != nullptr)
+        if (std::ranges::find(faults, fault.id, &FaultSignature::id) != faults.end())
             return fail(ErrorCode::malformed_data,
                         fmt::format("{}: id \"{}\" appears twice", path.string(), fault.id));
-        library.signatures_.push_back(std::move(fault));
+        faults.push_back(std::move(fault));
     }
-    return library;
+    return FaultLibrary(std::move(faults));
 }
 
 FaultLibrary FaultLibrary::merged_with(const FaultLibrary& other) const {
-    FaultLibrary merged = *this;
+    std::vector<FaultSignature> merged = signatures_;
     for (const FaultSignature& fault : other.signatures_) {
-        const auto same = std::ranges::find(merged.signatures_, fault.id, &FaultSignature::id);
-        if (same == merged.signatures_.end())
-            merged.signatures_.push_back(fault);
+        const auto same = std::ranges::find(merged, fault.id, &FaultSignature::id);
+        if (same == merged.end())
+            merged.push_back(fault);
         else
             *same = fault;
     }
-    return merged;
+    return FaultLibrary(std::move(merged));
 }
 
 FaultLibrary FaultLibrary::without(std::string_view id_or_family) const {
-    FaultLibrary rest = *this;
-    std::erase_if(rest.signatures_, [&](const FaultSignature& fault) {
+    std::vector<FaultSignature> rest = signatures_;
+    std::erase_if(rest, [&](const FaultSignature& fault) {
         return fault.id == id_or_family || fault.family == id_or_family;
     });
-    return rest;
+    return FaultLibrary(std::move(rest));
 }
 
 const FaultSignature* FaultLibrary::find(std::string_view id) const {

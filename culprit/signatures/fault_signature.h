@@ -2,7 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <regex>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,10 +31,34 @@ struct ExpectedSignal {
     int weight = 1;  ///< 1 often, 2 usually, 3 almost always, 4 by definition
 };
 
+struct FaultSignature;
+
 struct LogPattern {
-    std::string pattern;  ///< ECMAScript regular expression; "(?i)" in front: case does not matter
+    std::string pattern;  ///< RE2 regular expression; "(?i)" in front: case does not matter
     int weight = 1;
-    std::regex compiled;
+};
+
+/// All log patterns of a library as one automaton: a line is read once, whatever their number.
+/// Source: R. Cox, Regular expression matching in the wild, 2010 (RE2's sets).
+class LogPatternSet {
+public:
+    struct Place {
+        std::size_t fault = 0;    ///< index into FaultLibrary::signatures()
+        std::size_t pattern = 0;  ///< index into its logs
+    };
+    explicit LogPatternSet(std::span<const FaultSignature> signatures);
+    ~LogPatternSet();
+    LogPatternSet(const LogPatternSet&) = delete;
+    LogPatternSet& operator=(const LogPatternSet&) = delete;
+
+    /// Appends the place of every pattern that the line contains. O(line) time; safe from many
+    /// threads.
+    void match(std::string_view line, std::vector<Place>& found) const;
+
+private:
+    struct Automaton;
+    std::unique_ptr<Automaton> automaton_;
+    std::vector<Place> places_;
 };
 
 /// A signal that would decide between this fault and its neighbours.
@@ -70,6 +94,7 @@ struct FaultSignature {
 /// folder of the same files replaces or extends them. A new fault is a new file. Immutable.
 class FaultLibrary {
 public:
+    FaultLibrary();  ///< knows no fault
     /// The faults that this release ships.
     static const FaultLibrary& builtin();
     /// One signature. malformed_data names the field, what was expected and what was found.
@@ -83,9 +108,13 @@ public:
 
     std::span<const FaultSignature> signatures() const { return signatures_; }
     const FaultSignature* find(std::string_view id) const;
+    const LogPatternSet& log_patterns() const { return *log_patterns_; }
 
 private:
+    explicit FaultLibrary(std::vector<FaultSignature> signatures);
+
     std::vector<FaultSignature> signatures_;
+    std::shared_ptr<const LogPatternSet> log_patterns_;
 };
 
 }  // namespace culprit

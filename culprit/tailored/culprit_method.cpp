@@ -62,7 +62,9 @@ Status add_findings(const Incident& incident, const RunContext& context,
     CULPRIT_TRY(const tailored::Observations seen,
                 tailored::observe(std::move(features), incident.metrics, windows, context.stop,
                                   context.num_threads));
-    const auto hypotheses = tailored::weigh(seen, incident, windows, library, options);
+    const tailored::LogMatches logs = tailored::match_logs(incident, windows, library);
+    CULPRIT_TRY_STATUS(context.stop.check());
+    const auto hypotheses = tailored::weigh(seen, incident, windows, library, logs, options);
     CULPRIT_TRY_STATUS(context.stop.check());
     std::map<std::string, double> blame;
     for (const tailored::Hypothesis& h : hypotheses) blame[h.component] += h.probability;
@@ -71,8 +73,7 @@ Status add_findings(const Incident& incident, const RunContext& context,
         suspect.score = (found == blame.end() ? 0.0 : found->second) +
                         1e-6 * suspect.score / (1.0 + suspect.score);
     }
-    diagnosis.findings = tailored::explain(
-        hypotheses, seen, tailored::match_logs(incident, windows, library), findings_max);
+    diagnosis.findings = tailored::explain(hypotheses, seen, logs, findings_max);
     diagnosis.blind_spots = tailored::blind_spots(hypotheses, seen, Catalogue::builtin());
     return {};
 }

@@ -59,13 +59,13 @@ using SignalIndex = std::unordered_map<std::string, const ExpectedSignal*>;
 class Weigher {
 public:
     Weigher(const Observations& seen, const Incident& incident, const Windows& windows,
-            const FaultLibrary& library, const HypothesisOptions& options)
+            const FaultLibrary& library, const LogMatches& logs, const HypothesisOptions& options)
         : seen_(seen),
           incident_(incident),
           windows_(windows),
           library_(library),
           options_(options),
-          logs_(match_logs(incident, windows, library)) {
+          logs_(logs) {
         for (const FaultSignature& fault : library.signatures()) {
             SignalIndex& index = signals_.emplace_back();
             for (const ExpectedSignal& expected : fault.signals)
@@ -312,7 +312,7 @@ private:
     const Windows& windows_;
     const FaultLibrary& library_;
     const HypothesisOptions options_;
-    const LogMatches logs_;
+    const LogMatches& logs_;
     std::vector<SignalIndex> signals_;
     std::set<std::string> engines_;
     std::set<std::string> gpus_;
@@ -324,8 +324,8 @@ private:
 
 std::vector<Hypothesis> weigh(const Observations& observations, const Incident& incident,
                               const Windows& windows, const FaultLibrary& library,
-                              const HypothesisOptions& options) {
-    return Weigher(observations, incident, windows, library, options).run();
+                              const LogMatches& logs, const HypothesisOptions& options) {
+    return Weigher(observations, incident, windows, library, logs, options).run();
 }
 
 }  // namespace culprit::tailored

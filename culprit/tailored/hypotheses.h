@@ -44,6 +44,21 @@ struct HypothesisOptions {
     bool use_order = true;
 };
 
+/// Lines that matched a pattern of a signature, by component.
+struct LogMatch {
+    const LogPattern* pattern = nullptr;
+    double before = 0.0;
+    double after = 0.0;
+    double deviations = 0.0;
+    TimePoint first;
+    std::string example;
+    /// New or clearly more frequent. A line that was never there before needs no statistics.
+    bool is_news() const { return after > 0.0 && (before == 0.0 || deviations >= 1.5); }
+};
+using LogMatches = std::map<std::string, std::map<const LogPattern*, LogMatch>>;
+LogMatches match_logs(const Incident& incident, const Windows& windows,
+                      const FaultLibrary& library);
+
 /// Posterior over (component, fault), "nothing" and "unknown", most probable first.
 ///
 /// A naive Bayes mixture over all signals that are there. Under a fault at s, the signals of s
@@ -59,21 +74,6 @@ struct HypothesisOptions {
 /// Cost: O(components * signatures * signals).
 std::vector<Hypothesis> weigh(const Observations& observations, const Incident& incident,
                               const Windows& windows, const FaultLibrary& library,
-                              const HypothesisOptions& options = {});
-
-/// Lines that matched a pattern of a signature, by component.
-struct LogMatch {
-    const LogPattern* pattern = nullptr;
-    double before = 0.0;
-    double after = 0.0;
-    double deviations = 0.0;
-    TimePoint first;
-    std::string example;
-    /// New or clearly more frequent. A line that was never there before needs no statistics.
-    bool is_news() const { return after > 0.0 && (before == 0.0 || deviations >= 1.5); }
-};
-using LogMatches = std::map<std::string, std::map<const LogPattern*, LogMatch>>;
-LogMatches match_logs(const Incident& incident, const Windows& windows,
-                      const FaultLibrary& library);
+                              const LogMatches& logs, const HypothesisOptions& options = {});
 
 }  // namespace culprit::tailored

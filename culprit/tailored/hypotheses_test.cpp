@@ -122,7 +122,7 @@ TEST(Culprit, FindsTheComponentOfAFaultThatNobodyDescribed) {
     const auto seen =
         observe(*features_of(incident, Catalogue::builtin(), {}), incident.metrics, windows, {}, 1);
     const FaultLibrary none;
-    const auto hypotheses = weigh(*seen, incident, windows, none);
+    const auto hypotheses = weigh(*seen, incident, windows, none, {});
     EXPECT_EQ(hypotheses[0].kind, HypothesisKind::unknown);
     EXPECT_EQ(hypotheses[0].component, "r3");
 }
