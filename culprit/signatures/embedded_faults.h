@@ -13,4 +13,7 @@ struct EmbeddedFile {
 /// data/faults/*.json as they were at build time, by name.
 std::span<const EmbeddedFile> embedded_faults();
 
+/// data/effects.json as it was at build time.
+std::string_view embedded_effects();
+
 }  // namespace culprit

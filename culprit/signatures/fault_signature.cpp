@@ -8,6 +8,7 @@
 #include <array>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -63,9 +64,9 @@ public:
             if (element.error_) error_ = element.error_;
         }
     }
-    std::vector<std::string> texts(const char* key) {
+    std::vector<std::string> texts(const char* key, bool required = true) {
         std::vector<std::string> out;
-        const Json* value = get(key, true);
+        const Json* value = get(key, required);
         if (value == nullptr) return out;
         if (!value->is_array()) return complain(key, "a list of texts", *value), out;
         for (const Json& element : *value) {
@@ -105,13 +106,13 @@ private:
 };
 
 ExpectedSignal read_signal(Fields& fields) {
-    static constexpr std::array<std::string_view, 3> directions = {"up", "down", "flat"};
+    static constexpr std::array<std::string_view, 5> directions = {"up", "surge", "down", "gone",
+                                                                   "flat"};
     fields.allow_only({"signal", "direction", "order", "weight"});
-    ExpectedSignal expected{.signal = fields.text("signal")};
+    ExpectedSignal expected{.signal = fields.text("signal"), .direction = Direction::flat};
     const std::string direction = fields.one_of("direction", directions);
-    expected.direction = direction == "up"     ? Direction::up
-                         : direction == "down" ? Direction::down
-                                               : Direction::flat;
+    for (const Direction d : {Direction::up, Direction::surge, Direction::down, Direction::gone})
+        if (direction == to_string(d)) expected.direction = d;
     expected.order = static_cast<int>(fields.number("order", 0, 9));
     expected.weight = static_cast<int>(fields.number("weight", 1, 5));
     return expected;
@@ -126,10 +127,39 @@ LogPattern read_log(Fields& fields) {
     return log;
 }
 
+using Effects = std::map<std::string, std::vector<ExpectedSignal>>;
+
+const Effects& builtin_effects() {
+    static const Effects effects = [] {
+        Effects built;
+        const Json document = Json::parse(embedded_effects());
+        for (const auto& [name, effect] : document.items()) {
+            Fields fields(effect, "effects.json: " + name + ": ");
+            fields.allow_only({"what", "signals"});
+            fields.each("signals", [&](Fields& f) { built[name].push_back(read_signal(f)); });
+            CULPRIT_CHECK(!fields.error());  // product data, read by the tests
+        }
+        return built;
+    }();
+    return effects;
+}
+
+void add_effects(FaultSignature& fault, Fields& fields) {
+    for (const std::string& name : fault.effects) {
+        const auto effect = builtin_effects().find(name);
+        if (effect == builtin_effects().end())
+            return fields.complain("effects", "names of data/effects.json", Json(name));
+        for (const ExpectedSignal& shared : effect->second)
+            if (std::ranges::find(fault.signals, shared.signal, &ExpectedSignal::signal) ==
+                fault.signals.end())
+                fault.signals.push_back(shared);
+    }
+}
+
 FaultSignature read_signature(Fields& fields) {
     static constexpr std::array<std::string_view, 3> scopes = {"one", "some", "all"};
     fields.allow_only({"id", "catalogue", "name", "family", "layer", "component", "scope", "prior",
-                       "signals", "logs", "changes", "decided_by", "remedies"});
+                       "effects", "signals", "logs", "changes", "decided_by", "remedies"});
     FaultSignature fault{.id = fields.text("id"),
                          .catalogue = fields.text("catalogue", false),
                          .name = fields.text("name"),
@@ -142,6 +172,8 @@ FaultSignature read_signature(Fields& fields) {
                                     : FaultScope::one;
     fault.prior = fields.number("prior", 1e-6, 1e6);
     fields.each("signals", [&](Fields& f) { fault.signals.push_back(read_signal(f)); });
+    fault.effects = fields.texts("effects", false);
+    add_effects(fault, fields);
     fields.each("logs", [&](Fields& f) { fault.logs.push_back(read_log(f)); });
     fault.changes = fields.texts("changes");
     fields.each("decided_by", [&](Fields& f) {
@@ -167,8 +199,12 @@ std::string_view to_string(Direction direction) {
     switch (direction) {
         case Direction::up:
             return "up";
+        case Direction::surge:
+            return "surge";
         case Direction::down:
             return "down";
+        case Direction::gone:
+            return "gone";
         case Direction::flat:
             break;
     }

@@ -12,8 +12,17 @@
 
 namespace culprit {
 
-enum class Direction : std::uint8_t { up, down, flat };
+enum class Direction : std::uint8_t {
+    up,
+    surge,  ///< up to several times what it was
+    down,
+    gone,  ///< down to nearly nothing: below about a seventh of what it was
+    flat,
+};
 std::string_view to_string(Direction direction);
+constexpr bool is_upwards(Direction direction) {
+    return direction == Direction::up || direction == Direction::surge;
+}
 
 /// Which replicas a fault reaches.
 enum class FaultScope : std::uint8_t {
@@ -82,8 +91,10 @@ struct FaultSignature {
     std::string
         component;  ///< gpu, host, container, engine, replica, proxy, router, link, service, ...
     FaultScope scope = FaultScope::one;
-    double prior = 1.0;  ///< relative frequency, > 0
-    std::vector<ExpectedSignal> signals;
+    double prior = 1.0;                ///< relative frequency, > 0
+    std::vector<std::string> effects;  ///< names in data/effects.json: what faults of a kind share
+    std::vector<ExpectedSignal>
+        signals;  ///< its own, then those of its effects that it does not set
     std::vector<LogPattern> logs;
     std::vector<std::string> changes;  ///< kinds of change events that make it likelier
     std::vector<DecidingSignal> decided_by;

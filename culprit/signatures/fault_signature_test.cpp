@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <set>
 
@@ -59,14 +60,27 @@ TEST(FaultLibrary, ErrorsNameFieldExpectationAndFinding) {
     };
     EXPECT_EQ(message("{"), "x.json: not valid JSON");
     EXPECT_EQ(message(with(small, "\"up\"", "\"upwards\"")),
-              "x.json: signals[0].direction: expected one of up, down, flat, found \"upwards\"");
+              "x.json: signals[0].direction: expected one of up, surge, down, gone, flat, found "
+              "\"upwards\"");
     EXPECT_EQ(message(with(small, "\"prior\": 1", "\"prior\": 0")),
               "x.json: prior: expected a number from 1e-06 to 1000000, found 0");
     EXPECT_EQ(message(with(small, "BAD thing", "BAD (thing")),
               "x.json: logs[0].pattern: expected a regular expression, found \"(?i)BAD (thing\"");
     EXPECT_EQ(message(with(small, "\"family\"", "\"famly\"")),
               "x.json: famly: expected no such field, found \"f\"");
+    EXPECT_EQ(message(with(small, "\"prior\": 1", "\"prior\": 1, \"effects\": [\"magic\"]")),
+              "x.json: effects: expected names of data/effects.json, found \"magic\"");
     EXPECT_EQ(message("[1]"), "x.json: : expected an object, found [1]");
+}
+
+TEST(FaultLibrary, EffectsAddWhatTheFaultDoesNotSetItself) {
+    const auto fault = FaultLibrary::parse(
+        with(small, "\"prior\": 1", "\"prior\": 1, \"effects\": [\"slow_steps\"]"), "x.json");
+    ASSERT_TRUE(fault) << fault.error().message;
+    const auto itl = std::ranges::find(fault->signals, "engine.itl", &ExpectedSignal::signal);
+    EXPECT_EQ(itl->weight, 3);  // its own word, not the effect's
+    EXPECT_GT(
+        std::ranges::count(fault->signals, "engine.generation_tokens", &ExpectedSignal::signal), 0);
 }
 
 TEST(LogPatternSet, FindsEveryPatternOfALineOnce) {

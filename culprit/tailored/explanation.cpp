@@ -75,9 +75,19 @@ FindingStep step_of(const Observation& o, const Observations& seen) {
 }
 
 bool as_expected(const Observation& o, const ExpectedSignal& expected) {
-    return expected.direction == Direction::up     ? o.relative >= moved_deviations
-           : expected.direction == Direction::down ? o.relative <= -moved_deviations
-                                                   : std::abs(o.relative) <= still_deviations;
+    switch (expected.direction) {
+        case Direction::up:
+            return o.relative >= moved_deviations;
+        case Direction::surge:
+            return o.relative >= moved_deviations && o.extreme > 0.5;
+        case Direction::down:
+            return o.relative <= -moved_deviations;
+        case Direction::gone:
+            return o.relative <= -moved_deviations && o.extreme > 0.5;
+        case Direction::flat:
+            break;
+    }
+    return std::abs(o.relative) <= still_deviations;
 }
 
 std::vector<FindingStep> chain_of(const Hypothesis& h, const Observations& seen) {
@@ -111,7 +121,7 @@ std::vector<FindingStep> wide_chain(const Hypothesis& h, const Observations& see
             const std::string& signal = seen.features[o.feature].signal;
             const ExpectedSignal* expected = expected_in(h.fault, signal);
             if (expected == nullptr || expected->direction == Direction::flat) continue;
-            const double sign = expected->direction == Direction::up ? 1.0 : -1.0;
+            const double sign = is_upwards(expected->direction) ? 1.0 : -1.0;
             if (o.own * sign < moved_deviations || !told.insert(signal).second) continue;
             FindingStep step = step_of(o, seen);
             step.text = fmt::format("{}: {}", service, step.text);
@@ -141,7 +151,10 @@ std::vector<std::string> against(const Hypothesis& h, const Observations& seen) 
         if (expected->direction == Direction::flat && moved)
             reasons.emplace_back(expected->weight, what + ", expected to stay");
         else if (expected->direction != Direction::flat && moved && !as_expected(o, *expected))
-            reasons.emplace_back(expected->weight + 1, what + ", expected the other way");
+            reasons.emplace_back(expected->weight + 1,
+                                 what + (is_upwards(expected->direction) == (o.relative > 0.0)
+                                             ? ", expected to move further"
+                                             : ", expected the other way"));
         else if (expected->direction != Direction::flat && expected->weight >= 3 &&
                  std::abs(o.relative) <= still_deviations)
             reasons.emplace_back(expected->weight,

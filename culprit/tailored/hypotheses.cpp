@@ -16,7 +16,28 @@ constexpr std::array<double, 5> expected_probability = {0.45, 0.72, 0.90, 0.96, 
 constexpr std::array<double, 5> flat_probability = {0.88, 0.94, 0.97, 0.985, 0.99};
 constexpr double opposite_share = 0.12;
 constexpr Expectation bystander = {.up = 0.03, .down = 0.03, .flat = 0.94, .tail = 2.0};
-constexpr Expectation unmentioned = {.up = 0.08, .down = 0.08, .flat = 0.84, .tail = 1.0};
+
+/// How hard a fault strikes is not known: a mild one hides some of its effects, a severe one moves
+/// signals that its signature does not name (a replica that stands still shows it everywhere).
+/// The likelihood of a hypothesis is the mixture over these levels.
+struct Severity {
+    double prior;
+    std::array<double, 5> shown;  // factor on expected_probability, by weight
+    double stays;                 // factor on the share of flat signals that stay
+    Expectation unmentioned;
+};
+constexpr std::array severities = {Severity{0.25,
+                                            {0.4, 0.5, 0.75, 1.0, 1.0},
+                                            1.0,
+                                            {.up = 0.03, .down = 0.03, .flat = 0.94, .tail = 1.5}},
+                                   Severity{0.50,
+                                            {1.0, 1.0, 1.0, 1.0, 1.0},
+                                            1.0,
+                                            {.up = 0.08, .down = 0.08, .flat = 0.84, .tail = 1.0}},
+                                   Severity{0.25,
+                                            {1.2, 1.1, 1.0, 1.0, 1.0},
+                                            0.8,
+                                            {.up = 0.22, .down = 0.22, .flat = 0.56, .tail = 0.3}}};
 constexpr Expectation anything = {.up = 0.28, .down = 0.28, .flat = 0.44};
 constexpr Expectation quiet = {.up = 0.02, .down = 0.02, .flat = 0.96, .tail = 2.5};
 constexpr double load_share = 0.35;  // prior of faults that reach all replicas, given some fault
@@ -27,32 +48,68 @@ constexpr std::array<double, 5> log_gain = {0.7, 1.5, 3.0, 5.0, 7.0};
 constexpr double log_silence = 0.7;  // a line that belongs to the fault's definition is missing
 constexpr double change_gain = 1.5;
 
-Expectation expectation_of(const ExpectedSignal& expected) {
+Expectation expectation_of(const ExpectedSignal& expected, const Severity& severity) {
     const auto w = static_cast<std::size_t>(std::clamp(expected.weight, 1, 5) - 1);
     if (expected.direction == Direction::flat) {
-        const double rest = 1.0 - flat_probability[w];
-        return {.up = rest / 2, .down = rest / 2, .flat = flat_probability[w], .tail = 1.0};
+        const double flat = severity.stays * flat_probability[w];
+        const double rest = 1.0 - flat;
+        return {.up = rest / 2, .down = rest / 2, .flat = flat, .tail = 1.0};
     }
-    const double hit = expected_probability[w];
+    const double hit = severity.shown[w] * expected_probability[w];
     const double opposite = opposite_share * (1.0 - hit);
-    const double flat = 1.0 - hit - opposite;
-    if (expected.direction == Direction::up) return {.up = hit, .down = opposite, .flat = flat};
-    return {.up = opposite, .down = hit, .flat = flat};
+    Expectation e{.up = opposite,
+                  .down = opposite,
+                  .flat = 1.0 - hit - opposite,
+                  .tail = 0.7,
+                  .expected = expected.direction};
+    (is_upwards(expected.direction) ? e.up : e.down) = hit;
+    const bool extreme =
+        expected.direction == Direction::gone || expected.direction == Direction::surge;
+    e.extreme = extreme ? 0.9 : 0.3;
+    return e;
 }
 
 /// P(deviations | expectation) up to a factor that all expectations share. Chance and side effects
 /// rarely reach far: beyond 2.5 deviations their probability falls with a power of the distance.
-double likelihood(double deviations, const Expectation& e) {
+double likelihood(double deviations, double extreme, const Expectation& e) {
     const State state = state_of(deviations);
     const double far = std::max(1.0, std::abs(deviations) / 2.5);
     const double reach = e.tail > 0.0 ? std::pow(far, -e.tail) : 1.0;
-    return (state.up * e.up + state.down * e.down) * reach + state.flat * e.flat;
+    const bool moves = e.expected != Direction::flat;
+    const double extent = extreme * e.extreme + (1.0 - extreme) * (1.0 - e.extreme);
+    return (state.up * e.up * (moves && is_upwards(e.expected) ? 1.0 : reach) +
+            state.down * e.down * (moves && !is_upwards(e.expected) ? 1.0 : reach)) *
+               extent +
+           state.flat * e.flat;
 }
 
-double log_ratio(double deviations, const Expectation& a, const Expectation& b) {
-    return std::log(std::max(likelihood(deviations, a), 1e-12) /
-                    std::max(likelihood(deviations, b), 1e-12));
+double log_ratio(double deviations, double extreme, const Expectation& a, const Expectation& b) {
+    return std::log(std::max(likelihood(deviations, extreme, a), 1e-12) /
+                    std::max(likelihood(deviations, extreme, b), 1e-12));
 }
+
+/// Log odds of a fault against "bystander", summed over signals for each severity.
+class SeverityMixture {
+public:
+    void add(double deviations, double extreme, const ExpectedSignal* expected) {
+        for (std::size_t i = 0; i < severities.size(); ++i)
+            sums_[i] += log_ratio(deviations, extreme,
+                                  expected == nullptr ? severities[i].unmentioned
+                                                      : expectation_of(*expected, severities[i]),
+                                  bystander);
+    }
+    double log_odds(double temper) const {
+        double highest = -1e300;
+        for (const double sum : sums_) highest = std::max(highest, temper * sum);
+        double total = 0.0;
+        for (std::size_t i = 0; i < severities.size(); ++i)
+            total += severities[i].prior * std::exp(temper * sums_[i] - highest);
+        return highest + std::log(total);
+    }
+
+private:
+    std::array<double, severities.size()> sums_{};
+};
 
 using SignalIndex = std::unordered_map<std::string, const ExpectedSignal*>;
 
@@ -125,14 +182,13 @@ private:
 
     double match_local(const FaultSignature& fault, const SignalIndex& signals,
                        const std::string& service) const {
-        double sum = 0.0;
+        SeverityMixture mixture;
         for (const Observation& o : seen_.of.at(service)) {
             const auto found = signals.find(seen_.features[o.feature].signal);
-            const Expectation expected =
-                found == signals.end() ? unmentioned : expectation_of(*found->second);
-            sum += log_ratio(moved_by(o), expected, bystander);
+            mixture.add(moved_by(o), o.extreme, found == signals.end() ? nullptr : found->second);
         }
-        return options_.temper * sum + (options_.use_order ? order(fault, signals, service) : 0.0);
+        return mixture.log_odds(options_.temper) +
+               (options_.use_order ? order(fault, signals, service) : 0.0);
     }
 
     /// Pairs of moved signals in the signature's order, beyond their uncertainty.
@@ -217,21 +273,19 @@ private:
 
     void add_service_wide(std::vector<Hypothesis>& all, const FaultSignature& fault,
                           const SignalIndex& signals) const {
-        double sum = 0.0;
+        SeverityMixture mixture;
         bool any = false;
-        const auto take = [&](const std::string& signal, double deviations) {
+        const auto take = [&](const std::string& signal, double deviations, double extreme) {
             const auto found = signals.find(signal);
-            const Expectation expected =
-                found == signals.end() ? unmentioned : expectation_of(*found->second);
             any = any || (found != signals.end() && found->second->weight >= 2);
-            sum += log_ratio(deviations, expected, bystander);
+            mixture.add(deviations, extreme, found == signals.end() ? nullptr : found->second);
         };
         for (const PeerGroup& group : seen_.groups)
-            for (const auto& [signal, deviations] : group.common) take(signal, deviations);
+            for (const auto& [signal, deviations] : group.common) take(signal, deviations, 0.0);
         for (const auto& [service, observations] : seen_.of)
             if (!seen_.group_of.contains(service))
                 for (const Observation& o : observations)
-                    take(seen_.features[o.feature].signal, o.own);
+                    take(seen_.features[o.feature].signal, o.own, o.extreme);
         if (!any) return;
         const bool at_proxy = fault.component == "proxy";
         if (at_proxy && proxies_.empty()) return;
@@ -242,14 +296,14 @@ private:
         all.push_back({.kind = HypothesisKind::fault,
                        .fault = &fault,
                        .component = component,
-                       .log_odds = options_.temper * sum + lines + changes(fault, "")});
+                       .log_odds = mixture.log_odds(options_.temper) + lines + changes(fault, "")});
     }
 
     void add_unknown(std::vector<Hypothesis>& all) const {
         for (const auto& [service, observations] : seen_.of) {
             double sum = 0.0;
             for (const Observation& o : observations)
-                sum += log_ratio(moved_by(o), anything, bystander);
+                sum += log_ratio(moved_by(o), o.extreme, anything, bystander);
             all.push_back({.kind = HypothesisKind::unknown,
                            .component = service,
                            .seen_at = service,
@@ -261,10 +315,10 @@ private:
         double sum = 0.0;
         for (const auto& [service, observations] : seen_.of)
             for (const Observation& o : observations)
-                sum += log_ratio(moved_by(o), quiet, bystander);
+                sum += log_ratio(moved_by(o), o.extreme, quiet, bystander);
         for (const PeerGroup& group : seen_.groups)
             for (const auto& [signal, deviations] : group.common)
-                sum += log_ratio(deviations, quiet, bystander);
+                sum += log_ratio(deviations, 0.0, quiet, bystander);
         // A line that some fault prints and that was not there before needs an explanation.
         double lines = 0.0;
         for (const auto& [service, matches] : logs_)

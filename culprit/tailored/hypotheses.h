@@ -32,6 +32,9 @@ struct Expectation {
     double down = 0.08;
     double flat = 0.84;
     double tail = 0.0;  ///< how fast the probability of a move falls with its size; 0: not at all
+    double extreme =
+        0.2;  ///< of what moves, the share that moves to nearly nothing or several times
+    Direction expected = Direction::flat;  ///< the tail does not apply to this direction
 };
 
 /// Numbers that were fitted on the simulator's development seeds; docs/method.md has the fit.

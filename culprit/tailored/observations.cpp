@@ -153,6 +153,16 @@ bool measures_work_or_presence(const Feature& feature) {
            feature.signal == "up";
 }
 
+/// A quantity that cannot be negative fell to a seventh of `usual` or less, or rose to four times
+/// it.
+double extreme_probability(double usual, double suspect) {
+    if (usual < 0.0 || suspect < 0.0) return 0.0;
+    if (usual == 0.0) return suspect > 0.0 ? 1.0 : 0.0;
+    const double ratio = suspect / usual;
+    return ratio < 1.0 ? 1.0 / (1.0 + std::exp((ratio - 0.15) / 0.04))
+                       : 1.0 / (1.0 + std::exp((std::log(4.0) - std::log(ratio)) / 0.2));
+}
+
 Observation observe_own(const Feature& feature, std::size_t index, const Rows& rows,
                         const Frame& frame, std::vector<double>& scratch) {
     Observation seen{.feature = index, .siblings_now = nan_value};
@@ -173,6 +183,7 @@ Observation observe_own(const Feature& feature, std::size_t index, const Rows& r
     }
     seen.baseline = moved.baseline;
     seen.suspect = std::isfinite(moved.suspect) ? moved.suspect : moved.baseline;
+    seen.extreme = extreme_probability(seen.baseline, seen.suspect);
     seen.own = std::clamp(moved.deviations, -deviations_max, deviations_max);
     seen.relative = seen.own;
     seen.onset = frame.times()[std::min(rows.suspect.first, frame.num_rows() - 1)];
@@ -250,6 +261,9 @@ void compare_with_siblings(const std::vector<const Feature*>& members,
             z = rare_event_deviations(*members[m], expected, after[m], dispersion);
         }
         seen[m]->relative = std::clamp(z, -deviations_max, deviations_max);
+        if (z > 0.0)  // what rose several times at the siblings too is nothing extreme here
+            seen[m]->extreme = std::min(seen[m]->extreme,
+                                        extreme_probability(std::max(0.0, now), seen[m]->suspect));
     }
 }
 

@@ -32,6 +32,7 @@ struct Observation {
     double relative = 0.0;  ///< deviations of its difference to the siblings' median; = own without
     double siblings_now = 0.0;  ///< median of the siblings in the suspect window; NaN without
     bool vanished = false;      ///< reported before, silent after
+    double extreme = 0.0;  ///< probability that it fell to nearly nothing or rose several times
     TimePoint onset;
     Duration onset_uncertainty{};
 };
