@@ -90,7 +90,7 @@ class ControlledScheduler(Scheduler):
     def __init__(self, *arguments, **keywords):
         super().__init__(*arguments, **keywords)
         self.accelerator = shared_file()
-        self.configured_sequences = self.max_num_running_reqs
+        self.configured_sequences = self.max_num_active_reqs
         self.configured_tokens = self.max_num_scheduled_tokens
         self.held_blocks = []
 
@@ -106,8 +106,8 @@ class ControlledScheduler(Scheduler):
         shared = self.accelerator
         while shared.integer(STUCK):
             time.sleep(0.05)
-        limit = shared.integer(MAX_NUM_SEQS) or self.configured_sequences
-        self.max_num_running_reqs = max(limit, len(self.running))
+        # Admission only: requests that run already stay, and max_num_running_reqs sizes buffers.
+        self.max_num_active_reqs = shared.integer(MAX_NUM_SEQS) or self.configured_sequences
         self.max_num_scheduled_tokens = shared.integer(BATCHED_TOKENS) or self.configured_tokens
         wanted = shared.integer(KV_BLOCKS_HELD)
         pool = self.kv_cache_manager.block_pool

@@ -91,16 +91,24 @@ void add_helpers(CLI::App& testbed, Shell& shell) {
     auto megabytes = std::make_shared<double>(100);
     stress->add_option("kind", *kind, "")->check(CLI::IsMember({"cpu", "memory", "disk"}));
     stress->add_option("--name", *name, "");
+    auto workers = std::make_shared<int>(1);
+    auto ready = std::make_shared<std::string>();
     stress->add_option("--megabytes", *megabytes, "");
+    stress->add_option("--workers", *workers, "");
+    stress->add_option("--ready", *ready, "");
     on_run(*stress, shell, [=]() -> Status {
+        const auto tell = [&] {
+            if (!ready->empty()) static_cast<void>(testbed::write_text_file(*ready, "ready\n"));
+        };
+        testbed::multiply(*workers);
+        if (*kind == "memory") testbed::hold_memory(*megabytes, tell);
+        tell();
         if (*kind == "cpu") testbed::burn_cpu();
-        if (*kind == "memory") testbed::hold_memory(*megabytes);
         CULPRIT_TRY(const auto settings, testbed::read_settings(*name));
         return testbed::write_to_disk(settings.path("tmp"));
     });
     CLI::App* wire = testbed.add_subcommand("wire", "")->group("");
     auto component = std::make_shared<std::string>();
-    auto ready = std::make_shared<std::string>();
     auto values = std::make_shared<std::array<double, 4>>();
     values->fill(0);
     wire->add_option("--name", *name, "");

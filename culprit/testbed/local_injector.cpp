@@ -137,13 +137,13 @@ public:
     Result<FaultRecord> apply(const FaultSpec& fault) override {
         FaultRecord record{.fault = fault};
         if (fault.kind->target != FaultTarget::traffic) CULPRIT_TRY_STATUS(check_component(fault));
-        Active active{.first_step = journal_.size()};
+        Active active{.began = wall_clock_now(), .first_step = journal_.size()};
         auto effect = start(fault, active);
         if (!effect) {
             static_cast<void>(end(active));
             return tl::unexpected<Error>(effect.error());
         }
-        record.applied = wall_clock_now();
+        record.applied = active.began;
         record.effect = *effect;
         active_[key_of(fault)] = std::move(active);
         return record;
@@ -154,7 +154,7 @@ public:
         if (record.fault.kind->name != "crash_loop") return {};
         if (monotonic_seconds() < active.next_action) return {};
         active.next_action = monotonic_seconds() + record.fault.parameter("period_seconds");
-        if (const pid_t pid = engine_of(record.fault.target); pid > 0) kill(pid, SIGKILL);
+        if (const pid_t pid = serving_process(record.fault.target); pid > 0) kill(pid, SIGKILL);
         return {};
     }
 
@@ -170,6 +170,7 @@ public:
 
 private:
     struct Active {
+        TimePoint began;  ///< when the fault began to act
         std::size_t first_step = 0;
         std::vector<pid_t> helpers;
         double next_action = 0;
@@ -203,18 +204,21 @@ private:
         return journal_.undo_from(active.first_step);
     }
 
-    Status start_helpers(const FaultSpec& fault, Active& active, int count, bool in_group,
-                         const std::vector<std::string>& arguments, const std::string& ready = {}) {
-        for (int i = 0; i < count; ++i) {
-            SpawnOptions options{.arguments = {own_program(), "testbed"},
-                                 .log_path = settings_.path("logs/faults.process.log")};
-            options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
-            if (in_group) options.cgroup_files = tree_.entry_files(fault.target);
-            CULPRIT_TRY(const pid_t pid, spawn(options));
-            active.helpers.push_back(pid);
-        }
+    // Starts a helper of the fault; with `ready`, waits until it says that it has taken effect.
+    Status start_helper(const FaultSpec& fault, Active& active, bool in_group,
+                        std::vector<std::string> arguments, bool ready = true) {
+        const auto said = settings_.path("fault-" + fault.target + ".ready");
+        std::error_code error;
+        fs::remove(said, error);
+        SpawnOptions options{.arguments = {own_program(), "testbed"},
+                             .log_path = settings_.path("logs/faults.process.log")};
+        options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
+        if (ready) options.arguments.insert(options.arguments.end(), {"--ready", said});
+        if (in_group) options.cgroup_files = tree_.entry_files(fault.target);
+        CULPRIT_TRY(const pid_t pid, spawn(options));
+        active.helpers.push_back(pid);
         const double begin = monotonic_seconds();
-        while (!ready.empty() && !fs::exists(ready)) {
+        while (ready && !fs::exists(said)) {
             if (monotonic_seconds() - begin > 10)
                 return fail(ErrorCode::unavailable,
                             "the fault's helper did not get ready:\n" +
@@ -222,11 +226,10 @@ private:
             sleep_seconds(0.05);
         }
         sleep_seconds(0.2);
-        for (const pid_t pid : active.helpers)
-            if (!is_alive(pid))
-                return fail(ErrorCode::unavailable,
-                            "a helper of the fault ended at once:\n" +
-                                tail_of_file(settings_.path("logs/faults.process.log"), 5));
+        if (!is_alive(pid))
+            return fail(ErrorCode::unavailable,
+                        "a helper of the fault ended at once:\n" +
+                            tail_of_file(settings_.path("logs/faults.process.log"), 5));
         return {};
     }
 
@@ -251,13 +254,21 @@ private:
         return {};
     }
 
-    // The engine core of a replica: the process that vLLM names so.
-    pid_t engine_of(const std::string& component) const {
+    pid_t process_named(const std::string& component, std::string_view title) const {
         for (const pid_t pid : tree_.processes(component)) {
             const auto name = read_text_file(fmt::format("/proc/{}/cmdline", pid)).value_or("");
-            if (name.starts_with("VLLM::EngineCore")) return pid;
+            if (name.starts_with(title)) return pid;
         }
         return 0;
+    }
+    // The engine core of a replica: the process that vLLM names so.
+    pid_t engine_of(const std::string& component) const {
+        return process_named(component, "VLLM::EngineCore");
+    }
+    // The engine or, while none runs yet, the replica that is starting one.
+    pid_t serving_process(const std::string& component) const {
+        if (const pid_t engine = engine_of(component); engine > 0) return engine;
+        return process_named(component, "ray::ServeReplica");
     }
 
     std::vector<pid_t> main_processes(const std::string& component) const {
@@ -292,18 +303,18 @@ private:
     Result<std::string> start(const FaultSpec& fault, Active& active) {
         const auto kind = fault.kind->name;
         if (kind == "cpu_quota") {
-            CULPRIT_TRY_STATUS(journal_.add({.action = "write_file",
-                                             .path = tree_.cpu_quota_file(fault.target),
-                                             .text = tree_.no_cpu_quota_text()}));
+            const auto path = tree_.cpu_quota_file(fault.target);
+            CULPRIT_TRY(const auto usual, read_text_file(path));
+            CULPRIT_TRY_STATUS(journal_.add({.action = "write_file", .path = path, .text = usual}));
             CULPRIT_TRY_STATUS(tree_.set_cpu_cores(fault.target, fault.parameter("cores")));
         } else if (kind == "cpu_stress") {
-            CULPRIT_TRY_STATUS(start_helpers(fault, active,
-                                             static_cast<int>(fault.parameter("workers")), true,
-                                             {"stress", "cpu"}));
+            CULPRIT_TRY_STATUS(start_helper(
+                fault, active, true,
+                {"stress", "cpu", "--workers", fmt::format("{:.0f}", fault.parameter("workers"))}));
         } else if (kind == "memory_hog") {
-            CULPRIT_TRY_STATUS(start_helpers(fault, active, 1, true,
-                                             {"stress", "memory", "--megabytes",
-                                              fmt::format("{}", fault.parameter("megabytes"))}));
+            CULPRIT_TRY_STATUS(start_helper(fault, active, true,
+                                            {"stress", "memory", "--megabytes",
+                                             fmt::format("{}", fault.parameter("megabytes"))}));
         } else if (kind == "memory_limit") {
             CULPRIT_TRY(const auto usage, tree_.usage(fault.target));
             const auto limit =
@@ -314,12 +325,13 @@ private:
                                              .text = tree_.no_memory_limit_text()}));
             CULPRIT_TRY_STATUS(tree_.set_memory_limit(fault.target, limit));
             // The hog makes use grow; the kernel kills the largest process, which is the engine.
-            CULPRIT_TRY_STATUS(
-                start_helpers(fault, active, 1, true, {"stress", "memory", "--megabytes", "400"}));
+            CULPRIT_TRY_STATUS(start_helper(fault, active, true,
+                                            {"stress", "memory", "--megabytes", "400"}, false));
         } else if (kind == "disk_io") {
-            CULPRIT_TRY_STATUS(start_helpers(fault, active,
-                                             static_cast<int>(fault.parameter("workers")), true,
-                                             {"stress", "disk", "--name", settings_.name}));
+            CULPRIT_TRY_STATUS(start_helper(
+                fault, active, true,
+                {"stress", "disk", "--workers", fmt::format("{:.0f}", fault.parameter("workers")),
+                 "--name", settings_.name}));
         } else if (kind.starts_with("network_")) {
             CULPRIT_TRY_STATUS(start_wire(fault, active));
         } else if (kind == "gpu_power_cap") {
@@ -340,6 +352,7 @@ private:
             if (engine <= 0)
                 return fail(ErrorCode::unavailable, "no engine process in " + fault.target);
             kill(engine, SIGKILL);
+            for (int wait = 0; wait < 40 && is_alive(engine); ++wait) sleep_seconds(0.05);
             if (kind == "crash_loop")
                 active.next_action = monotonic_seconds() + fault.parameter("period_seconds");
         } else {
@@ -392,16 +405,15 @@ private:
     }
 
     Status start_wire(const FaultSpec& fault, Active& active) {
-        const auto ready = settings_.path("wire-" + fault.target + ".ready");
-        std::error_code error;
-        fs::remove(ready, error);
-        std::vector<std::string> arguments{"wire",       "--name",  settings_.name, "--component",
-                                           fault.target, "--ready", ready};
+        std::vector<std::string> arguments{"wire", "--name", settings_.name, "--component",
+                                           fault.target};
         for (const auto& [name, value] : fault.parameters) {
             arguments.push_back("--" + name);
             arguments.push_back(fmt::format("{}", value));
         }
-        return start_helpers(fault, active, 1, false, arguments, ready);
+        CULPRIT_TRY_STATUS(start_helper(fault, active, false, arguments));
+        active.began = wall_clock_now();
+        return {};
     }
 
     // What the system itself says about the fault, after applying or removing it.

@@ -19,7 +19,7 @@ namespace culprit::testbed {
 /// What happened to one fault of a plan.
 struct FaultRecord {
     FaultSpec fault;
-    TimePoint applied;         ///< when it had taken effect
+    TimePoint applied;         ///< when it began to act
     TimePoint removed;         ///< when it had been undone
     std::string effect;        ///< what was read back after applying
     std::string after;         ///< what was read back after removing

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include <nlohmann/json.hpp>
@@ -146,11 +147,13 @@ Result<std::string> prometheus_configuration(const Settings& settings) {
         nodes += target(Settings::ray_metrics_port);
         if (component.name != "ray-head") engines += target(Settings::engine_metrics_port);
     }
-    return filled(std::move(text),
-                  {{"SCRAPE_SECONDS", fmt::format("{:.0f}", settings.scrape_seconds)},
-                   {"AGENT", fmt::format("{}:{}", settings.agent_address(), Settings::agent_port)},
-                   {"ENGINES", engines},
-                   {"NODES", nodes}});
+    return filled(
+        std::move(text),
+        {{"SCRAPE_SECONDS", fmt::format("{:.0f}", settings.scrape_seconds)},
+         {"RAY_SCRAPE_SECONDS", fmt::format("{:.0f}", std::max(3.0, settings.scrape_seconds))},
+         {"AGENT", fmt::format("{}:{}", settings.agent_address(), Settings::agent_port)},
+         {"ENGINES", engines},
+         {"NODES", nodes}});
 }
 
 std::string serve_settings_json(const Settings& settings) {

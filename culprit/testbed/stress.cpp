@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,12 +14,22 @@
 
 namespace culprit::testbed {
 
+void multiply(int workers) {
+    const pid_t parent = getpid();
+    for (int i = 1; i < workers; ++i) {
+        if (fork() != 0) continue;
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent) _exit(1);
+        return;
+    }
+}
+
 void burn_cpu() {
     volatile double value = 1;
     while (true) value = value * 1.0000001 + 1e-9;
 }
 
-void hold_memory(double megabytes) {
+void hold_memory(double megabytes, const std::function<void()>& full) {
     constexpr std::size_t page = 4096;
     constexpr std::size_t block = 16 << 20;
     std::vector<std::vector<char>> blocks;
@@ -26,6 +38,7 @@ void hold_memory(double megabytes) {
     while (true) {
         if (blocks.size() < wanted) {
             blocks.emplace_back(block);
+            if (blocks.size() == wanted) full();
             sleep_seconds(pause);
         } else {
             sleep_seconds(1);

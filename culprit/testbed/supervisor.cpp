@@ -114,12 +114,16 @@ private:
         const auto shares = tree_.cpu_quota_file("");
         const auto weight =
             fs::path(shares).parent_path() / (tree_.is_unified() ? "cpu.weight" : "cpu.shares");
-        CULPRIT_TRY_STATUS(write_text_file(weight, tree_.is_unified() ? "800" : "8192"));
+        CULPRIT_TRY_STATUS(write_text_file(weight, tree_.is_unified() ? "200" : "2048"));
         CULPRIT_TRY_STATUS(create_fabric(settings_.network()));
         for (const auto& component : settings_.components()) {
             CULPRIT_TRY_STATUS(tree_.create(component.name));
             CULPRIT_TRY_STATUS(create_pod(settings_.network(), component.name, component.host));
         }
+        // As a pod's CPU limit: what goes wrong inside a replica must not take the whole machine,
+        // and with it the clients that measure.
+        for (const auto& replica : settings_.replica_names())
+            CULPRIT_TRY_STATUS(tree_.set_cpu_cores(replica, Settings::replica_cores));
         CULPRIT_TRY_STATUS(tree_.create("testbed"));
         for (const auto& replica : settings_.replica_names())
             CULPRIT_TRY_STATUS([&]() -> Status {
@@ -227,6 +231,8 @@ private:
             {"RAY_DISABLE_DOCKER_CPU_WARNING", "1"},
             {"RAY_SERVE_LOG_TO_STDERR", "0"},
             {"RAY_metrics_report_interval_ms", "2000"},
+            // Ray starts its workers at nice 15: any process beside an engine would starve it.
+            {"RAY_worker_niceness", "0"},
             {"RAY_memory_monitor_refresh_ms", "0"},
             {"no_proxy", "*"},
             {"NO_PROXY", "*"},
