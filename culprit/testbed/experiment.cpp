@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <httplib.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <atomic>
@@ -14,6 +13,7 @@
 
 #include "culprit/base/clock.h"
 #include "culprit/base/random.h"
+#include "culprit/testbed/cgroup.h"
 #include "culprit/testbed/child_process.h"
 #include "culprit/testbed/load_generator.h"
 #include "culprit/testbed/local_injector.h"
@@ -155,20 +155,14 @@ Status write_split(const ExperimentPlan& plan, const std::string& folder) {
     return write_text_file_atomically(path, text);
 }
 
-// One line per file below the dataset's folder, in order: XXH3-128 and path.
+// One line per file below the dataset's folder, in order, as `sha256sum --check` reads it.
 Status write_checksums(const std::string& folder) {
-    std::vector<std::string> paths;
-    for (const auto& entry : fs::recursive_directory_iterator(folder))
-        if (entry.is_regular_file() && entry.path().filename() != "checksums.txt")
-            paths.push_back(fs::relative(entry.path(), folder));
-    std::ranges::sort(paths);
-    std::string text;
-    for (const auto& path : paths) {
-        CULPRIT_TRY(const auto bytes, read_text_file(folder + "/" + path));
-        const auto hash = XXH3_128bits(bytes.data(), bytes.size());
-        text += fmt::format("{:016x}{:016x}  {}\n", hash.high64, hash.low64, path);
-    }
-    return write_text_file_atomically(folder + "/checksums.txt", text);
+    const char* script =
+        "cd \"$1\" && find . -type f ! -name checksums.txt ! -path '*/.*' -printf '%P\\n' |"
+        " LC_ALL=C sort | xargs -r -d '\\n' sha256sum >.checksums && mv .checksums checksums.txt";
+    CULPRIT_TRY(const auto output, run_command({"/bin/sh", "-c", script, "sh", folder}, 120));
+    if (output.exit_code == 0) return {};
+    return fail(ErrorCode::io_failure, "the checksums could not be made: " + output.text);
 }
 
 class Experiment {
@@ -194,7 +188,7 @@ public:
                             plan_.recovery_seconds + 4;
         progress_(fmt::format("{} of {} cases to record, about {:.0f} s each", open.size(),
                               plan_.cases.size(), each));
-        clients_.start_background(each * static_cast<double>(open.size()) * 3 + 600);
+        clients_.start_background(each * static_cast<double>(open.size()) * 3 + 3600);
         CULPRIT_TRY_STATUS(pause(plan_.warmup_seconds));
         std::size_t done = 0;
         for (const auto* planned : open) {
@@ -204,16 +198,20 @@ public:
                 break;
             }
             const auto status = run_case(injector, *planned);
-            if (stop_())
+            if (stop_()) {
+                CULPRIT_TRY_STATUS(write_checksums(options_.folder));
                 return fail(ErrorCode::cancelled, "stopped, or the testbed is no longer there");
+            }
             ++done;
             const double elapsed = monotonic_seconds() - begin_;
             const double left =
                 elapsed / static_cast<double>(done) * static_cast<double>(open.size() - done);
             progress_(fmt::format(
-                "{:3}/{} {:4} {:<44} {}   {:.0f} min left", done, open.size(), planned->split,
+                "{} {:3}/{} {:4} {:<44} {}   {:.0f} min left",
+                format_rfc3339(wall_clock_now()).substr(11, 8), done, open.size(), planned->split,
                 planned->id, status ? last_summary_ : "not recorded: " + status.error().message,
                 left / 60));
+            if (unhealthy_) return status;
         }
         return write_checksums(options_.folder);
     }
@@ -233,16 +231,52 @@ private:
         return {};
     }
 
+    // Waits until the stack is as it was at the beginning, with no trace of the case before, and
+    // watches it for the length of a baseline. A baseline in which clients fared badly is thrown
+    // away and taken again.
+    Status take_baseline(double seconds) {
+        constexpr int attempts_max = 4;
+        std::string problem;
+        for (int attempt = 0; attempt < attempts_max; ++attempt) {
+            CULPRIT_TRY_STATUS(pause(std::max(0.0, settled_at_ - monotonic_seconds())));
+            const auto recovered = wait_until_recovered(settings_, 300, stop_);
+            if (!recovered) {
+                unhealthy_ = true;
+                return recovered;
+            }
+            from_ = telemetry_position(settings_);
+            const auto begin = wall_clock_now();
+            CULPRIT_TRY_STATUS(pause(seconds));
+            problem = baseline_problem(clients_.records_in({begin, wall_clock_now()}), seconds);
+            if (problem.empty()) return {};
+            progress_("baseline thrown away: " + problem);
+            settled_at_ = monotonic_seconds() + plan_.settle_seconds;
+        }
+        unhealthy_ = true;
+        return fail(ErrorCode::unavailable,
+                    fmt::format("no healthy baseline in {} attempts: {}", attempts_max, problem));
+    }
+
+    std::string baseline_problem(const std::vector<RequestRecord>& records, double seconds) const {
+        constexpr double first_token_s_max = 1.5;
+        const auto summary = summarise(records);
+        if (static_cast<double>(summary.requests) < 0.3 * plan_.load.rate_per_s * seconds)
+            return fmt::format("only {} requests came back in {:.0f} s", summary.requests, seconds);
+        if (summary.failed > 0) return fmt::format("{} requests failed", summary.failed);
+        if (summary.first_token_s_p95 > first_token_s_max)
+            return fmt::format("95th percentile of the time to first token {:.1f} s",
+                               summary.first_token_s_p95);
+        return {};
+    }
+
     Status run_case(LocalInjector& injector, const PlannedCase& planned) {
-        CULPRIT_TRY_STATUS(pause(plan_.settle_seconds));
-        CULPRIT_TRY_STATUS(wait_until_serving(settings_, 240, stop_));
         double decoy = 0;
         for (const auto& fault : planned.faults) decoy = std::max(decoy, -fault.start_seconds);
-        CULPRIT_TRY_STATUS(pause(plan_.baseline_seconds - decoy));
+        CULPRIT_TRY_STATUS(take_baseline(plan_.baseline_seconds - decoy));
         std::vector<FaultRecord> records;
         Status status = apply_all(injector, planned, records);
         if (status)
-            status = pause(plan_.fault_seconds, [&] {
+            status = pause(planned.fault_seconds, [&] {
                 for (auto& record : records) static_cast<void>(injector.keep(record));
             });
         for (auto& record : records) {
@@ -253,6 +287,8 @@ private:
         clients_.end_faults();
         CULPRIT_TRY_STATUS(status);
         CULPRIT_TRY_STATUS(pause(plan_.recovery_seconds));
+        // What writing it down takes is part of the time to settle.
+        settled_at_ = monotonic_seconds() + plan_.settle_seconds;
         return record(planned, records);
     }
 
@@ -283,11 +319,12 @@ private:
             .folder = folder_of(planned),
             .dataset = plan_.name,
             .range = {earlier(alert, plan_.baseline_seconds),
-                      earlier(alert, -plan_.fault_seconds - plan_.recovery_seconds)},
+                      earlier(alert, -planned.fault_seconds - plan_.recovery_seconds)},
+            .from = from_,
             .alert = alert,
             .faults = faults,
             .grid_seconds = plan_.grid_seconds,
-            .rate_window_seconds = 3 * std::max(plan_.grid_seconds, settings_.scrape_seconds)};
+            .rate_window_seconds = std::max(plan_.window_seconds, 2 * settings_.scrape_seconds)};
         request.clients = clients_.records_in(request.range);
         request.notes = {
             {"split", planned.split},
@@ -301,8 +338,10 @@ private:
                                  plan_.load.output_tokens, 100 * plan_.load.length_spread)},
             {"phases",
              fmt::format("baseline {} s, fault {} s, recovery {} s", plan_.baseline_seconds,
-                         plan_.fault_seconds, plan_.recovery_seconds)},
-            {"machine", "2 cores shared with other work: expect noise"}};
+                         planned.fault_seconds, plan_.recovery_seconds)},
+            {"machine",
+             fmt::format("{} cores, load average {}", std::thread::hardware_concurrency(),
+                         read_text_file("/proc/loadavg").value_or("?").substr(0, 5))}};
         const auto impact = user_impact(request);
         last_summary_ = fmt::format(
             "TTFT p95 {:.0f} -> {:.0f} ms, gap {:.1f} -> {:.1f} ms, failed "
@@ -320,33 +359,94 @@ private:
     const std::function<bool()>& stop_;
     Clients clients_;
     double begin_ = monotonic_seconds();
+    double settled_at_ = 0;
+    bool unhealthy_ = false;  ///< the stack did not come back: nothing more can be recorded
+    TelemetryPosition from_;
     std::string last_summary_;
 };
 
 }  // namespace
 
-Status wait_until_serving(const Settings& settings, double seconds_max,
-                          const std::function<bool()>& stop) {
+namespace {
+
+double sum_of_metric(const std::string& exposition, const std::string& name) {
+    double sum = 0;
+    std::size_t at = 0;
+    while (at < exposition.size()) {
+        const auto end = std::min(exposition.find('\n', at), exposition.size());
+        const auto line = exposition.substr(at, end - at);
+        if (line.starts_with(name + "{") || line.starts_with(name + " "))
+            sum += std::strtod(line.c_str() + line.rfind(' '), nullptr);
+        at = end + 1;
+    }
+    return sum;
+}
+
+// What is still wrong with one replica: "" = nothing.
+std::string replica_problem(const Settings& settings, const CgroupTree& tree,
+                            const std::string& replica) {
+    const auto is_engine = [](pid_t pid) {
+        const auto name = read_text_file(fmt::format("/proc/{}/cmdline", pid)).value_or("");
+        return name.starts_with("VLLM::EngineCore");
+    };
+    if (std::ranges::none_of(tree.processes(replica), is_engine)) return "has no engine process";
+    httplib::Client client(settings.address_of(replica), Settings::engine_metrics_port);
+    client.set_connection_timeout(1);
+    client.set_read_timeout(2);
+    const auto answer = client.Get("/metrics");
+    if (!answer || answer->status != 200) return "exports no engine metrics";
+    constexpr double waiting_max = 0;
+    if (sum_of_metric(answer->body, "vllm:num_requests_waiting") > waiting_max)
+        return "still has requests waiting";
+    httplib::Client serve(settings.address_of(replica), Settings::serve_port);
+    serve.set_connection_timeout(1);
+    serve.set_read_timeout(2);
+    const auto health = serve.Get("/health");
+    return health && health->status == 200 ? "" : "does not answer";
+}
+
+// Accelerators still hot from the case before would drift through the next baseline.
+std::string heat_problem(const Settings& settings) {
+    constexpr double spread_celsius_max = 8;
+    httplib::Client agent(settings.agent_address(), Settings::agent_port);
+    const auto answer = agent.Get("/metrics/accelerators");
+    if (!answer) return "the agent does not answer";
+    double lowest = 1e9;
+    double highest = -1e9;
+    for (const auto& replica : settings.replica_names()) {
+        const auto at = answer->body.find("DCGM_FI_DEV_GPU_TEMP{");
+        const auto found = answer->body.find("container=\"" + replica + "\"", at);
+        if (found == std::string::npos) return "no temperature of " + replica;
+        const double celsius =
+            std::strtod(answer->body.c_str() + answer->body.find('}', found) + 1, nullptr);
+        lowest = std::min(lowest, celsius);
+        highest = std::max(highest, celsius);
+    }
+    return highest - lowest > spread_celsius_max ? "an accelerator is still hot" : "";
+}
+
+}  // namespace
+
+Status wait_until_recovered(const Settings& settings, double seconds_max,
+                            const std::function<bool()>& stop) {
+    CULPRIT_TRY(const auto tree, CgroupTree::open("/sys/fs/cgroup", settings.group_prefix()));
     const double begin = monotonic_seconds();
     while (!stop()) {
         std::string missing;
-        for (const auto& replica : settings.replica_names()) {
-            httplib::Client client(settings.address_of(replica), Settings::engine_metrics_port);
-            client.set_connection_timeout(1);
-            client.set_read_timeout(2);
-            const auto answer = client.Get("/metrics");
-            if (!answer || answer->status != 200) missing = replica + " exports no engine metrics";
-        }
+        for (const auto& replica : settings.replica_names())
+            if (const auto problem = replica_problem(settings, tree, replica); !problem.empty())
+                missing = replica + " " + problem;
         httplib::Client proxy(settings.address_of("nginx-proxy"), Settings::proxy_port);
         proxy.set_connection_timeout(1);
         proxy.set_read_timeout(3);
         const auto answer = proxy.Get("/health");
         if (!answer || answer->status != 200) missing = "the proxy does not reach the service";
+        if (missing.empty()) missing = heat_problem(settings);
         if (missing.empty()) return {};
         if (monotonic_seconds() - begin > seconds_max)
             return fail(ErrorCode::deadline_exceeded,
-                        fmt::format("not serving after {:.0f} s: {}", seconds_max, missing));
-        sleep_seconds(1);
+                        fmt::format("not healthy after {:.0f} s: {}", seconds_max, missing));
+        sleep_seconds(0.5);
     }
     return fail(ErrorCode::cancelled, "stopped");
 }

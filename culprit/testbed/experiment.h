@@ -19,14 +19,17 @@ struct ExperimentOptions {
 
 /// Runs an experiment on a healthy testbed: background load throughout; for each case settle,
 /// baseline, faults, recovery, recording. Cases whose folder exists are skipped, so an interrupted
-/// experiment resumes. `split.json` is written before the first case. A case during which a fault
-/// could not be applied or undone is reported and not recorded.
+/// experiment resumes. `split.json` is written before the first case. Each baseline begins when the
+/// stack has recovered and is taken again when clients fared badly in it; unavailable when the
+/// stack stays ill. A case during which a fault could not be applied or undone is reported and not
+/// recorded.
 Status run_experiment(const Settings& settings, const ExperimentPlan& plan,
                       const ExperimentOptions& options, const Progress& progress,
                       const std::function<bool()>& stop);
 
-/// Waits until every replica answers and serves; deadline_exceeded after `seconds_max`.
-Status wait_until_serving(const Settings& settings, double seconds_max,
-                          const std::function<bool()>& stop);
+/// Waits until every replica has an engine that answers and no request waiting, the proxy reaches
+/// the service and the accelerators are about equally warm; deadline_exceeded after `seconds_max`.
+Status wait_until_recovered(const Settings& settings, double seconds_max,
+                            const std::function<bool()>& stop);
 
 }  // namespace culprit::testbed

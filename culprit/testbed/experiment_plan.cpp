@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -75,8 +76,21 @@ struct MatrixRow {
     std::map<std::string, std::vector<double>> values;
     int repetitions = 1;
     double decoy_seconds = 0;
+    double fault_seconds = 0;  ///< 0 = the plan's
     std::vector<FaultSpec> also;
 };
+
+Result<FaultSpec> read_second_fault(const YAML::Node& node) {
+    if (!node.IsMap() || !node["kind"])
+        return tl::unexpected<Error>(at_line(node, "expected a map with a kind"));
+    std::map<std::string, double> values;
+    for (const auto& entry : node) {
+        const auto key = entry.first.Scalar();
+        if (key == "kind" || key == "target") continue;
+        CULPRIT_TRY(values[key], number(entry.second, key));
+    }
+    return make_fault(node["kind"].Scalar(), node["target"] ? node["target"].Scalar() : "", values);
+}
 
 Result<MatrixRow> read_row(const YAML::Node& node) {
     if (!node.IsMap() || !node["kind"])
@@ -95,12 +109,10 @@ Result<MatrixRow> read_row(const YAML::Node& node) {
             row.repetitions = static_cast<int>(count);
         } else if (key == "decoy") {
             CULPRIT_TRY(row.decoy_seconds, number(entry.second, key));
+        } else if (key == "fault") {
+            CULPRIT_TRY(row.fault_seconds, number(entry.second, key));
         } else if (key == "with") {
-            if (!entry.second.IsMap() || !entry.second["kind"])
-                return tl::unexpected<Error>(at_line(entry.second, "expected a map with a kind"));
-            CULPRIT_TRY(auto fault,
-                        make_fault(entry.second["kind"].Scalar(),
-                                   entry.second["target"] ? entry.second["target"].Scalar() : ""));
+            CULPRIT_TRY(auto fault, read_second_fault(entry.second));
             row.also.push_back(std::move(fault));
         } else {
             CULPRIT_TRY(row.values[key], numbers(entry.second, key));
@@ -130,14 +142,16 @@ Status add_cases(const MatrixRow& row, ExperimentPlan& plan, std::map<std::strin
         for (const auto& target : row.targets)
             for (const auto& values : crossed(row.values)) {
                 CULPRIT_TRY(auto fault, make_fault(row.kind, target, values));
-                fault.duration_seconds = plan.fault_seconds;
                 PlannedCase planned;
+                planned.fault_seconds =
+                    row.fault_seconds > 0 ? row.fault_seconds : plan.fault_seconds;
+                fault.duration_seconds = planned.fault_seconds;
                 auto name = (target.empty() ? "traffic" : target) + "_" + row.kind;
                 for (const auto& other : row.also) name += "+" + std::string(other.kind->name);
                 planned.id = fmt::format("{}/{}", name, ++counts[name]);
                 planned.faults.push_back(std::move(fault));
                 for (auto other : row.also) {
-                    other.duration_seconds = plan.fault_seconds;
+                    other.duration_seconds = planned.fault_seconds;
                     planned.faults.push_back(std::move(other));
                 }
                 if (row.decoy_seconds > 0) {
@@ -146,11 +160,40 @@ Status add_cases(const MatrixRow& row, ExperimentPlan& plan, std::map<std::strin
                     decoy.duration_seconds = 1;
                     planned.faults.push_back(std::move(decoy));
                 }
-                const auto draw = derive_seed(plan.seed, planned.id);
-                planned.split = Random(draw).uniform() < 0.5 ? "dev" : "test";
                 plan.cases.push_back(std::move(planned));
             }
     return {};
+}
+
+// What a case is about, whatever its target.
+std::string kinds_of(const PlannedCase& planned) {
+    std::string kinds;
+    for (const auto& fault : planned.faults) kinds += std::string(fault.kind->name) + "+";
+    return kinds;
+}
+
+// Each kind's cases, shuffled, at even distances in the whole; pairs of them over the splits.
+void order_and_split(ExperimentPlan& plan) {
+    Random random(derive_seed(plan.seed, "order"));
+    random.shuffle(plan.cases);
+    std::map<std::string, std::vector<std::size_t>> by_kind;
+    for (std::size_t i = 0; i < plan.cases.size(); ++i)
+        by_kind[kinds_of(plan.cases[i])].push_back(i);
+    std::vector<std::pair<double, std::size_t>> place;
+    for (const auto& [kinds, members] : by_kind) {
+        bool dev = false;
+        for (std::size_t i = 0; i < members.size(); ++i) {
+            dev = i % 2 == 0 ? random.uniform() < 0.5 : !dev;
+            plan.cases[members[i]].split = dev ? "dev" : "test";
+            place.emplace_back(
+                (static_cast<double>(i) + random.uniform()) / static_cast<double>(members.size()),
+                members[i]);
+        }
+    }
+    std::ranges::sort(place);
+    std::vector<PlannedCase> ordered;
+    for (const auto& [at, index] : place) ordered.push_back(std::move(plan.cases[index]));
+    plan.cases = std::move(ordered);
 }
 
 }  // namespace
@@ -170,7 +213,8 @@ Result<ExperimentPlan> parse_experiment(std::string_view text) {
                                         {"baseline", &plan.baseline_seconds},
                                         {"fault", &plan.fault_seconds},
                                         {"recovery", &plan.recovery_seconds},
-                                        {"grid", &plan.grid_seconds}},
+                                        {"grid", &plan.grid_seconds},
+                                        {"window", &plan.window_seconds}},
                                        {"name", "load", "cases"}));
         plan.seed = static_cast<std::uint64_t>(seed);
         if (root["load"]) CULPRIT_TRY_STATUS(read_load(root["load"], plan.load));
@@ -183,8 +227,7 @@ Result<ExperimentPlan> parse_experiment(std::string_view text) {
             if (auto added = add_cases(*row, plan, counts); !added)
                 return tl::unexpected<Error>(at_line(node, added.error().message));
         }
-        Random random(derive_seed(plan.seed, "order"));
-        random.shuffle(plan.cases);
+        order_and_split(plan);
         return plan;
     } catch (const YAML::Exception& error) {
         return fail(ErrorCode::malformed_data,

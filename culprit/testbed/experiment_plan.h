@@ -16,6 +16,7 @@ struct PlannedCase {
     std::string split;  ///< "dev" or "test", fixed by the plan's seed before anything is recorded
     std::vector<FaultSpec>
         faults;  ///< start times count from the first fault; a decoy starts earlier
+    double fault_seconds = 60;
 };
 
 /// The background load that runs through a whole experiment: Poisson arrivals whose rate wanders by
@@ -38,8 +39,11 @@ struct ExperimentPlan {
     double fault_seconds = 60;
     double recovery_seconds = 60;
     double grid_seconds = 5;
+    double window_seconds = 15;  ///< that rates, means and quantiles look back
     BackgroundLoad load;
-    std::vector<PlannedCase> cases;  ///< shuffled by the seed
+    /// In the order of recording: every kind spread evenly over the whole, so that an experiment
+    /// that is cut short has some of each; the rest by the seed's chance.
+    std::vector<PlannedCase> cases;
 };
 
 /// Reads a matrix of faults from YAML:
@@ -57,7 +61,8 @@ struct ExperimentPlan {
 ///
 /// Lists of targets and parameter values are crossed. `decoy: s` puts a harmless reload of the
 /// proxy s seconds before the fault. `with: {kind: ..., target: ...}` adds a second fault at the
-/// same time.
+/// same time. `fault: s` in a row replaces the plan's. Of two consecutive cases of one kind, chance
+/// puts one into dev and the other into test.
 Result<ExperimentPlan> parse_experiment(std::string_view text);
 
 }  // namespace culprit::testbed

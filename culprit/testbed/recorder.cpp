@@ -23,6 +23,9 @@ using Json = nlohmann::ordered_json;
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr const char* host = "testbed:10250";
+constexpr const char* access_log = "logs/nginx-proxy.access.log";
+constexpr const char* log_lines = "telemetry/logs.jsonl";
+constexpr const char* span_lines = "telemetry/traces.jsonl";
 
 std::string csv_cell(const std::string& text) {
     if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
@@ -179,7 +182,8 @@ std::vector<double> node_column(const std::vector<RecordedSeries>& series, const
         if (what == "node_cpu" && one.name() == "node_cpu_seconds_total") {
             const auto values = rates(one, grid, window);
             const auto& mode = one.label("mode");
-            if (mode != "idle" && mode != "iowait") add_sum(first, values);
+            // Niced work is none of the stack's: its processes run at the usual priority.
+            if (mode != "idle" && mode != "iowait" && mode != "nice") add_sum(first, values);
             add_sum(second, values);
         }
         if (what == "node_memory" && one.name() == "node_memory_MemAvailable_bytes")
@@ -205,9 +209,10 @@ struct SpanRow {
     int status = 0;
 };
 
-std::vector<std::string> lines_of(const std::string& path) {
+std::vector<std::string> lines_of(const std::string& path, std::uint64_t from_bytes) {
     std::vector<std::string> lines;
     std::ifstream file(path);
+    file.seekg(static_cast<std::streamoff>(from_bytes));
     std::string line;
     while (std::getline(file, line)) lines.push_back(line);
     return lines;
@@ -246,6 +251,34 @@ void add_otlp_line(const std::string& line, std::vector<SpanRow>& rows) {
     }
 }
 
+/// Counts per column in bins of five seconds, as the study's preparation writes them.
+class BinnedCounts {
+public:
+    void add_bin(std::int64_t time_ns) { rows_[bin_of(time_ns)]; }
+    void add(std::int64_t time_ns, const std::string& column) {
+        columns_.insert(column);
+        ++rows_[bin_of(time_ns)][column];
+    }
+    void add_column(const std::string& column) { columns_.insert(column); }
+    std::string csv() const {
+        std::string text = "time";
+        for (const auto& column : columns_) text += "," + csv_cell(column);
+        for (const auto& [time, counts] : rows_) {
+            text += fmt::format("\n{}", time);
+            for (const auto& column : columns_) {
+                const auto found = counts.find(column);
+                text += fmt::format(",{}", found == counts.end() ? 0 : found->second);
+            }
+        }
+        return text + '\n';
+    }
+
+private:
+    static std::int64_t bin_of(std::int64_t time_ns) { return time_ns / 5'000'000'000 * 5; }
+    std::set<std::string> columns_;
+    std::map<std::int64_t, std::map<std::string, std::int64_t>> rows_;
+};
+
 class Recording {
 public:
     Recording(const Settings& settings, const RecordingRequest& request)
@@ -264,7 +297,8 @@ public:
         CULPRIT_TRY(series_, fetch_series(settings_.prometheus_url(), range));
         if (series_.empty())
             return fail(ErrorCode::missing_input, "Prometheus holds no sample of the incident");
-        temporary_ = request_.folder + ".partial";
+        const fs::path folder = request_.folder;
+        temporary_ = folder.parent_path() / ("." + folder.filename().string() + ".partial");
         std::error_code error;
         fs::remove_all(temporary_, error);
         fs::create_directories(temporary_, error);
@@ -292,7 +326,7 @@ private:
         if (!request_.compress || !may_compress)
             return write_text_file(temporary_ + "/" + name, text);
         std::string packed(ZSTD_compressBound(text.size()), '\0');
-        const auto size = ZSTD_compress(packed.data(), packed.size(), text.data(), text.size(), 15);
+        const auto size = ZSTD_compress(packed.data(), packed.size(), text.data(), text.size(), 19);
         if (ZSTD_isError(size) != 0)
             return fail(ErrorCode::io_failure, fmt::format("zstd: {}", ZSTD_getErrorName(size)));
         packed.resize(size);
@@ -307,7 +341,8 @@ private:
     }
 
     void read_proxy_log() {
-        for (const auto& line : lines_of(settings_.path("logs/nginx-proxy.access.log"))) {
+        for (const auto& line :
+             lines_of(settings_.path(access_log), request_.from.access_log_bytes)) {
             auto record = parse_access_line(line);
             if (record && request_.range.contains(record->end)) requests_.push_back(*record);
         }
@@ -351,8 +386,8 @@ private:
                 columns_.push_back({component.name + "_" + rule.suffix, rule.unit, rule.metric,
                                     std::move(values)});
             }
-            columns_.push_back(
-                {component.name + "_node_cpu", "ratio", "busy share of all cores", node_cpu});
+            columns_.push_back({component.name + "_node_cpu", "ratio",
+                                "busy share of all cores, niced time left out", node_cpu});
             columns_.push_back({component.name + "_node_network", "packets/s",
                                 "packets sent by all containers", node_network});
             columns_.push_back(
@@ -404,7 +439,8 @@ private:
 
     Status write_logs() {
         std::string text = "time,container_name,message,timestamp\n";
-        for (const auto& line : lines_of(settings_.path("telemetry/logs.jsonl"))) {
+        BinnedCounts counts;
+        for (const auto& line : lines_of(settings_.path(log_lines), request_.from.logs_bytes)) {
             const auto json = nlohmann::json::parse(line, nullptr, false);
             if (!json.is_object()) continue;
             const auto time = time_from_ns(json.value("time_ns", std::int64_t{0}));
@@ -412,8 +448,10 @@ private:
             if (!request_.range.contains(time) || container == "testbed") continue;
             text += fmt::format("{},{},{},{}\n", format_time(time, 3), container,
                                 csv_cell(json.value("message", "")), to_ns(time));
+            counts.add(to_ns(time), container);
             ++num_log_lines_;
         }
+        CULPRIT_TRY_STATUS(write_file("logts.csv", counts.csv()));
         return write_file("logs.csv", text);
     }
 
@@ -430,7 +468,7 @@ private:
             row.status = record.status;
             rows.push_back(std::move(row));
         }
-        for (const auto& line : lines_of(settings_.path("telemetry/traces.jsonl")))
+        for (const auto& line : lines_of(settings_.path(span_lines), request_.from.spans_bytes))
             add_otlp_line(line, rows);
         std::erase_if(rows, [&](const SpanRow& row) {
             return !request_.range.contains(time_from_ns(row.start_ns));
@@ -446,7 +484,25 @@ private:
                                 csv_cell(row.method), row.start_ns / 1'000'000, row.start_ns / 1000,
                                 row.duration_ns / 1000, row.status);
         num_spans_ = rows.size();
+        CULPRIT_TRY_STATUS(write_span_counts(rows));
         return write_file("traces.csv", text);
+    }
+
+    // Despite its name in the study, tracets_lat.csv counts the spans that went well.
+    Status write_span_counts(const std::vector<SpanRow>& rows) {
+        BinnedCounts good;
+        BinnedCounts bad;
+        for (const auto& row : rows) {
+            const auto column = row.service + "_" + row.method;
+            const bool well = row.status >= 200 && row.status < 300;
+            for (auto* counts : {&good, &bad}) {
+                counts->add_bin(row.start_ns);
+                counts->add_column(column);
+            }
+            (well ? good : bad).add(row.start_ns, column);
+        }
+        CULPRIT_TRY_STATUS(write_file("tracets_lat.csv", good.csv()));
+        return write_file("tracets_err.csv", bad.csv());
     }
 
     Status write_topology() {
@@ -491,21 +547,26 @@ private:
                 fault = record.fault.kind->name;
             faults.push_back(fault_json(record));
         }
-        const Json label{
-            {"dataset", request_.dataset},
-            {"root_cause_service", services},
-            {"root_cause_metric", nullptr},
-            {"fault", fault},
-            {"inject_time", to_unix_seconds(request_.alert)},
-            {"faults", faults},
-            {"user_impact",
-             {{"measurable", impact.measurable},
-              {"time_to_first_token_s_p95",
-               {{"before", impact.first_token_s_before}, {"during", impact.first_token_s_during}}},
-              {"token_gap_s_p95",
-               {{"before", impact.token_gap_s_before}, {"during", impact.token_gap_s_during}}},
-              {"failed_share",
-               {{"before", impact.failed_share_before}, {"during", impact.failed_share_during}}}}}};
+        const Json label{{"dataset", request_.dataset},
+                         {"root_cause_service", services},
+                         {"root_cause_metric", nullptr},
+                         {"fault", fault},
+                         {"inject_time", to_unix_seconds(request_.alert)},
+                         {"faults", faults},
+                         {"user_impact",
+                          {{"measurable", impact.measurable},
+                           {"time_to_first_token_s_p95",
+                            {{"before", impact.first_token_s_before},
+                             {"during", impact.first_token_s_during},
+                             {"p_value", impact.first_token_p_value}}},
+                           {"token_gap_s_p95",
+                            {{"before", impact.token_gap_s_before},
+                             {"during", impact.token_gap_s_during},
+                             {"p_value", impact.token_gap_p_value}}},
+                           {"failed_share",
+                            {{"before", impact.failed_share_before},
+                             {"during", impact.failed_share_during},
+                             {"p_value", impact.failed_p_value}}}}}};
         CULPRIT_TRY_STATUS(write_file("case.json", label.dump(1) + "\n", false));
         auto columns = Json::array();
         for (const auto& column : columns_)
@@ -544,6 +605,32 @@ private:
 
 }  // namespace
 
+double more_frequent_p_value(std::int64_t hits, std::int64_t trials, std::int64_t usual_hits,
+                             std::int64_t usual_trials) {
+    const auto choose = [](std::int64_t n, std::int64_t k) {
+        return std::lgamma(static_cast<double>(n + 1)) - std::lgamma(static_cast<double>(k + 1)) -
+               std::lgamma(static_cast<double>(n - k + 1));
+    };
+    const auto all_hits = hits + usual_hits;
+    double p = 0;
+    for (auto k = hits; k <= std::min(all_hits, trials); ++k)
+        if (all_hits - k <= usual_trials)
+            p += std::exp(choose(trials, k) + choose(usual_trials, all_hits - k) -
+                          choose(trials + usual_trials, all_hits));
+    return std::min(1.0, p);
+}
+
+TelemetryPosition telemetry_position(const Settings& settings) {
+    const auto size = [&](const char* path) -> std::uint64_t {
+        std::error_code error;
+        const auto bytes = fs::file_size(settings.path(path), error);
+        return error ? 0 : bytes;
+    };
+    return {.access_log_bytes = size(access_log),
+            .logs_bytes = size(log_lines),
+            .spans_bytes = size(span_lines)};
+}
+
 UserImpact user_impact(const RecordingRequest& request) {
     TimePoint end = request.alert;
     for (const auto& record : request.faults) end = std::max(end, record.removed);
@@ -562,17 +649,41 @@ UserImpact user_impact(const RecordingRequest& request) {
                    ? 0.0
                    : static_cast<double>(summary.failed) / static_cast<double>(summary.requests);
     };
-    UserImpact impact{b.first_token_s_p95,
-                      d.first_token_s_p95,
-                      b.token_gap_s_p95,
-                      d.token_gap_s_p95,
-                      share(b),
-                      share(d)};
-    impact.measurable = (impact.first_token_s_during > 1.5 * impact.first_token_s_before &&
-                         impact.first_token_s_during > impact.first_token_s_before + 0.02) ||
-                        (impact.token_gap_s_during > 1.5 * impact.token_gap_s_before &&
-                         impact.token_gap_s_during > impact.token_gap_s_before + 0.005) ||
-                        impact.failed_share_during > impact.failed_share_before + 0.02;
+    UserImpact impact{.first_token_s_before = b.first_token_s_p95,
+                      .first_token_s_during = d.first_token_s_p95,
+                      .token_gap_s_before = b.token_gap_s_p95,
+                      .token_gap_s_during = d.token_gap_s_p95,
+                      .failed_share_before = share(b),
+                      .failed_share_during = share(d)};
+    // Slower than usual: 1.5 times the baseline's 95th percentile, and by `least` longer.
+    const auto p_value = [&](double RequestRecord::*seconds, int tokens_min, double p95,
+                             double least) {
+        const double slow = std::max(1.5 * p95, p95 + least);
+        const auto count = [&](const std::vector<RequestRecord>& records) {
+            const auto all = std::ranges::count_if(
+                records, [&](const auto& r) { return r.received_tokens >= tokens_min; });
+            const auto some = std::ranges::count_if(records, [&](const auto& r) {
+                return r.received_tokens >= tokens_min && r.*seconds > slow;
+            });
+            return std::pair{some, all};
+        };
+        const auto [slow_during, all_during] = count(during);
+        const auto [slow_before, all_before] = count(before);
+        return more_frequent_p_value(slow_during, all_during, slow_before, all_before);
+    };
+    impact.first_token_p_value =
+        p_value(&RequestRecord::first_token_s, 1, impact.first_token_s_before, 0.02);
+    impact.token_gap_p_value =
+        p_value(&RequestRecord::token_gap_mean_s, 2, impact.token_gap_s_before, 0.005);
+    const auto failed = [](const LoadSummary& summary) {
+        return static_cast<std::int64_t>(summary.failed);
+    };
+    const auto all = [](const LoadSummary& summary) {
+        return static_cast<std::int64_t>(summary.requests);
+    };
+    impact.failed_p_value = more_frequent_p_value(failed(d), all(d), failed(b), all(b));
+    impact.measurable = std::min({impact.first_token_p_value, impact.token_gap_p_value,
+                                  impact.failed_p_value}) < 0.01;
     return impact;
 }
 

@@ -15,6 +15,7 @@
 #include "culprit/testbed/impairment.h"
 #include "culprit/testbed/log_follower.h"
 #include "culprit/testbed/recorded_series.h"
+#include "culprit/testbed/recorder.h"
 #include "culprit/testbed/settings.h"
 
 namespace culprit::testbed {
@@ -325,8 +326,9 @@ cases:
         tests += planned.split == "test" ? 1 : 0;
         EXPECT_DOUBLE_EQ(planned.faults.front().duration_seconds, 30) << planned.id;
     }
-    EXPECT_GT(tests, 0);
-    EXPECT_LT(tests, 12);
+    // Eight, three and one case of a kind: pairs are split evenly, the odd ones by chance.
+    EXPECT_GE(tests, 4 + 1);
+    EXPECT_LE(tests, 4 + 2 + 1);
     const auto again = parse_experiment(text);
     for (std::size_t i = 0; i < plan->cases.size(); ++i) {
         EXPECT_EQ(plan->cases[i].id, again->cases[i].id);
@@ -340,6 +342,58 @@ cases:
     const auto bad = parse_experiment("cases:\n- {kind: cpu_quota, targets: [a], watts: 3}");
     ASSERT_FALSE(bad);
     EXPECT_THAT(bad.error().message, HasSubstr("line 2"));
+}
+
+TEST(ExperimentPlan, SpreadsEachKindAndTakesARowsOwnDuration) {
+    const auto plan = parse_experiment(R"(
+window: 4
+cases:
+- {kind: none, repetitions: 40}
+- {kind: gpu_thermal, targets: [ray-replicas-0], repetitions: 4, fault: 90}
+- kind: kv_pressure
+  targets: [ray-replicas-0]
+  with: {kind: gpu_power_cap, target: ray-replicas-1, watts: 99}
+)");
+    ASSERT_TRUE(plan) << plan.error().message;
+    EXPECT_DOUBLE_EQ(plan->window_seconds, 4);
+    std::vector<std::size_t> thermal;
+    for (std::size_t i = 0; i < plan->cases.size(); ++i) {
+        const auto& planned = plan->cases[i];
+        if (planned.faults.front().kind->name == "gpu_thermal") {
+            thermal.push_back(i);
+            EXPECT_DOUBLE_EQ(planned.fault_seconds, 90);
+        }
+        if (planned.faults.size() == 2) {
+            EXPECT_DOUBLE_EQ(planned.faults[1].parameter("watts"), 99);
+        }
+    }
+    ASSERT_EQ(thermal.size(), 4u);
+    for (std::size_t i = 0; i < 4; ++i) {  // one in each quarter of the order
+        EXPECT_GE(thermal[i], i * 45 / 4);
+        EXPECT_LE(thermal[i], (i + 1) * 45 / 4 + 1);
+    }
+}
+
+TEST(UserImpact, CountsSlowAndFailedRequestsAgainstTheBaseline) {
+    // Of the 10 draws all 3 hits: C(10,3)/C(20,3) = 120/1140.
+    EXPECT_NEAR(more_frequent_p_value(3, 10, 0, 10), 120.0 / 1140, 1e-12);
+    EXPECT_NEAR(more_frequent_p_value(0, 10, 3, 10), 1, 1e-12);
+    RecordingRequest request{.alert = time_from_seconds(100)};
+    request.faults.push_back({.removed = time_from_seconds(130)});
+    const auto add = [&](double sent, double first_token_s) {
+        request.clients.push_back({.sent = time_from_seconds(sent),
+                                   .received_tokens = 9,
+                                   .first_token_s = first_token_s,
+                                   .token_gap_mean_s = 0.02});
+    };
+    for (int i = 0; i < 90; ++i) add(10 + i, 0.1);
+    for (int i = 0; i < 60; ++i) add(100.5 + 0.4 * i, i < 4 ? 0.3 : 0.1);
+    EXPECT_FALSE(user_impact(request).measurable) << "4 of 60 may be chance: p = 0.02";
+    for (int i = 0; i < 6; ++i) add(125 + 0.4 * i, 0.3);
+    const auto impact = user_impact(request);
+    EXPECT_TRUE(impact.measurable);
+    EXPECT_LT(impact.first_token_p_value, 0.01);
+    EXPECT_DOUBLE_EQ(impact.token_gap_p_value, 1);
 }
 
 TEST(ChildProcess, TellsWhyAProgramDidNotStart) {
