@@ -82,6 +82,40 @@ YAML::Node pod(const FaultSpec& fault, std::size_t index, const ClusterOptions& 
     return node;
 }
 
+YAML::Node disk(const FaultSpec& fault, std::size_t index, const ClusterOptions& options) {
+    auto node = document("IOChaos", fault, index, options);
+    auto spec = node["spec"];
+    spec["containerNames"].push_back(container_of(fault, options));
+    spec["action"] = "latency";
+    spec["volumePath"] = options.volume;
+    // Four writers that sync make every other access wait for a write of theirs, some 25 ms each.
+    constexpr double milliseconds_per_worker = 25;
+    spec["delay"] = whole(milliseconds_per_worker * fault.parameter("workers"), "ms");
+    spec["percent"] = 100;
+    return node;
+}
+
+YAML::Node names(const FaultSpec& fault, std::size_t index, const ClusterOptions& options) {
+    auto node = document("DNSChaos", fault, index, options);
+    auto spec = node["spec"];
+    spec["containerNames"].push_back(container_of(fault, options));
+    spec["action"] = "error";
+    spec["patterns"].push_back(options.upstream);
+    return node;
+}
+
+// Requests are held back before they reach the replica, as by a tokenizer that needs the time of a
+// prompt of one kilobyte; the CPU time of a slow tokenizer is not there.
+YAML::Node requests(const FaultSpec& fault, std::size_t index, const ClusterOptions& options) {
+    auto node = document("HTTPChaos", fault, index, options);
+    auto spec = node["spec"];
+    spec["target"] = "Request";
+    spec["port"] = options.serve_port;
+    spec["path"] = "*";
+    spec["delay"] = whole(fault.parameter("milliseconds_per_kilobyte"), "ms");
+    return node;
+}
+
 // The API wants percentages as text; the emitter writes text that looks like a number bare.
 std::string with_quoted_percentages(std::string text) {
     for (const std::string key : {"correlation: ", "loss: "})
@@ -111,6 +145,12 @@ Result<ChaosManifests> render_chaos_mesh(const FaultPlan& plan, const ClusterOpt
             node = network(fault, index, options);
         } else if (kind == "process_kill" || kind == "process_pause") {
             node = pod(fault, index, options);
+        } else if (kind == "disk_io") {
+            node = disk(fault, index, options);
+        } else if (kind == "upstream_unknown") {
+            node = names(fault, index, options);
+        } else if (kind == "tokenizer_slow") {
+            node = requests(fault, index, options);
         } else if (kind == "gpu_power_cap") {
             result.node_commands.push_back(fmt::format(
                 "# on the node of {0}, for {1:.0f} s; the card refuses values below its own "
@@ -123,8 +163,9 @@ Result<ChaosManifests> render_chaos_mesh(const FaultPlan& plan, const ClusterOpt
             return fail(
                 ErrorCode::unsupported,
                 fmt::format("{} cannot be injected through Chaos Mesh; that can: cpu_stress, "
-                            "memory_hog, network_*, process_kill, process_pause, and "
-                            "gpu_power_cap with the driver's tool",
+                            "memory_hog, disk_io, network_*, process_kill, process_pause, "
+                            "tokenizer_slow, upstream_unknown, and gpu_power_cap with the "
+                            "driver's tool",
                             kind));
         }
         YAML::Emitter text;

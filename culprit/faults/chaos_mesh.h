@@ -14,6 +14,9 @@ struct ClusterOptions {
     std::string label = "app";  ///< pods of a component carry `label: <component>`
     /// Container of the pod; "" = named like the component.
     std::string container;
+    std::string volume = "/home/ray/.cache/huggingface";  ///< mount point that disk_io slows
+    std::string upstream = "llm-serve-svc.ray*";          ///< name that upstream_unknown takes away
+    int serve_port = 8000;
 };
 
 /// What a plan means on a Kubernetes cluster.
@@ -23,7 +26,8 @@ struct ChaosManifests {
     std::vector<std::string> node_commands;
 };
 
-/// Renders a plan for Chaos Mesh 2.7. Containers stand at spec level, where the API has them; every
+/// Renders a plan for Chaos Mesh 2.7: StressChaos, NetworkChaos, PodChaos, IOChaos, DNSChaos and
+/// HTTPChaos. Containers stand at spec level, where the API has them; every
 /// fault has a duration, so that it ends without a second command; correlation is a percentage.
 /// unsupported for faults that exist only in the local testbed (they change the engine or the proxy
 /// from within) and for faults of the traffic, which the load generator makes.
