@@ -96,6 +96,29 @@ std::string CgroupTree::folder(const std::string& controller, const std::string&
     return group.empty() ? path : path + "/" + group;
 }
 
+namespace {
+
+// Recent kernels count a version 1 group's disk traffic only while some limit is set for the disk:
+// one that nothing reaches. A disk that refuses it stays uncounted.
+void count_disk_traffic(const std::string& group_folder) {
+    constexpr const char* unlimited = "1099511627776";
+    std::error_code error;
+    for (const auto& disk : fs::directory_iterator("/sys/block", error)) {
+        const auto name = disk.path().filename().string();
+        if (name.starts_with("loop") || name.starts_with("ram") || name.starts_with("zram"))
+            continue;
+        const auto device = read_text_file(disk.path() / "dev");
+        if (!device) continue;
+        const auto limit = fmt::format("{} {}", device->substr(0, device->find('\n')), unlimited);
+        for (const char* file :
+             {"blkio.throttle.read_bps_device", "blkio.throttle.write_bps_device"})
+            if (fs::exists(fs::path(group_folder) / file, error))
+                static_cast<void>(write_text_file(fs::path(group_folder) / file, limit));
+    }
+}
+
+}  // namespace
+
 Status CgroupTree::create(const std::string& group) const {
     for (const auto& controller : controllers()) {
         std::error_code error;
@@ -109,6 +132,8 @@ Status CgroupTree::create(const std::string& group) const {
         CULPRIT_TRY_STATUS(write_text_file(mount_ + "/cgroup.subtree_control", "+cpu +memory +io"));
         CULPRIT_TRY_STATUS(
             write_text_file(folder("", "") + "/cgroup.subtree_control", "+cpu +memory +io"));
+    } else {
+        count_disk_traffic(folder("blkio", group));
     }
     return {};
 }

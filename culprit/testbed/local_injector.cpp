@@ -214,7 +214,13 @@ private:
                              .log_path = settings_.path("logs/faults.process.log")};
         options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
         if (ready) options.arguments.insert(options.arguments.end(), {"--ready", said});
-        if (in_group) options.cgroup_files = tree_.entry_files(fault.target);
+        // Whatever runs in the group shares the pod's network too: its counters are read through
+        // any of the group's processes.
+        if (in_group) {
+            options.cgroup_files = tree_.entry_files(fault.target);
+            options.network_namespace =
+                NetworkNames::path_of(settings_.network().pod(fault.target));
+        }
         CULPRIT_TRY(const pid_t pid, spawn(options));
         active.helpers.push_back(pid);
         const double begin = monotonic_seconds();
