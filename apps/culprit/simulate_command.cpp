@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -8,8 +10,10 @@
 
 #include "apps/culprit/command.h"
 #include "apps/culprit/method_choice.h"
+#include "culprit/readers/case_reader.h"
 #include "culprit/readers/case_writer.h"
 #include "culprit/scorecard/simulated_scorecard.h"
+#include "culprit/simulator/calibration.h"
 #include "culprit/simulator/stack_simulator.h"
 
 namespace culprit::cli {
@@ -17,6 +21,7 @@ namespace {
 
 struct SimulateRequest {
     std::string output;
+    std::string calibrate;
     std::vector<std::string> kinds;
     int replicas = 0;
     bool score = false;
@@ -40,7 +45,8 @@ Examples:
   culprit simulate --score --seed 1000 --count 20
   culprit simulate --score --drop 0.5 --no-logs
   culprit simulate --score --hold-out --kind gpu_thermal,cpu_contention
-  culprit simulate --score --option siblings=0)";
+  culprit simulate --score --option siblings=0
+  culprit simulate --calibrate datasets/llm-testbed/dev)";
 
 Status write_cases(const SimulateRequest& request) {
     const auto kinds = request.kinds.empty() ? simulator::fault_kinds() : request.kinds;
@@ -72,7 +78,64 @@ Status write_cases(const SimulateRequest& request) {
     return {};
 }
 
+// One group of recorded windows beside the same load simulated.
+struct CalibrationGroup {
+    std::string name;
+    std::vector<simulator::OperatingPoint> points;
+};
+
+Result<std::vector<CalibrationGroup>> recorded_groups(const std::string& folder) {
+    std::vector<CalibrationGroup> groups{{.name = "baseline"}};
+    CULPRIT_TRY(const auto locations, find_cases(folder));
+    for (const auto& location : locations) {
+        CULPRIT_TRY(const Case read,
+                    read_case(location.path, {.logs = false, .spans = false, .num_threads = 1}));
+        const auto& incident = read.incident;
+        const auto times = incident.metrics.times();
+        if (times.empty()) continue;
+        if (auto point =
+                simulator::recorded_point(incident.metrics, {times.front(), incident.alert}))
+            groups.front().points.push_back(*point);
+        // With a changed load and nothing broken, the same engine stands elsewhere. Its first
+        // seconds, in which the load builds up, are left out.
+        const bool load_only = read.truth && read.truth->services.empty() &&
+                               location.id.find("/traffic_") != std::string::npos &&
+                               location.id.find("none") == std::string::npos;
+        if (!load_only) continue;
+        const auto fault = read.truth->fault;
+        auto group = std::ranges::find(groups, fault, &CalibrationGroup::name);
+        if (group == groups.end()) group = groups.insert(group, {.name = fault});
+        constexpr Duration build_up = std::chrono::seconds(8);
+        if (auto point = simulator::recorded_point(incident.metrics,
+                                                   {incident.alert + build_up, times.back()}))
+            group->points.push_back(*point);
+    }
+    return groups;
+}
+
+Status print_calibration(const SimulateRequest& request) {
+    CULPRIT_TRY(const auto groups, recorded_groups(request.calibrate));
+    std::string text = fmt::format("{:<14} {:>7}  {:<22} {:>10} {:>10} {:>8}\n", "load", "windows",
+                                   "quantity", "recorded", "simulated", "error");
+    for (const auto& group : groups) {
+        if (group.points.empty()) continue;
+        const auto recorded = simulator::mean_point(group.points);
+        CULPRIT_TRY(const auto simulated,
+                    simulator::simulated_point(recorded, 1800, request.card.first_seed));
+        for (const auto& quantity : simulator::compared_quantities()) {
+            const double was = recorded.*quantity.value;
+            const double is = simulated.*quantity.value;
+            text += fmt::format("{:<14} {:>7}  {:<22} {:>10.4g} {:>10.4g} {:>7.0f}%\n", group.name,
+                                group.points.size(),
+                                fmt::format("{}, {}", quantity.name, quantity.unit), was, is,
+                                was > 0 ? 100 * (is - was) / was : 0.0);
+        }
+    }
+    return write_out(text);
+}
+
 Status run_simulate(SimulateRequest request) {
+    if (!request.calibrate.empty()) return print_calibration(request);
     if (request.kinds == std::vector<std::string>{"all"}) request.kinds.clear();
     CULPRIT_TRY(request.card.method_options, options_of(request.options));
     request.card.kinds = request.kinds;
@@ -131,6 +194,10 @@ void add_simulate_command(CLI::App& root, Shell& shell) {
         ->take_all();
     command->add_option("--threads", card.num_threads, "Cases side by side; 0 = all")
         ->default_str("1");
+    command
+        ->add_option("--calibrate", request->calibrate,
+                     "Folder of the testbed's windows: compare the simulator with them")
+        ->check(CLI::ExistingDirectory);
     command->add_option("--format", request->format, "table|json")
         ->check(CLI::IsMember({"table", "json"}))
         ->default_str("table");

@@ -41,7 +41,7 @@ bool Replica::admit(double now) {
     if (!running_.empty() && kv_used() + needed > kv_capacity() - keep) return false;
     if (next.first_scheduled < 0.0) {
         next.first_scheduled = now;
-        queue_time.add(now - next.engine_arrival);
+        queue_time.add(now - next.queued);
     }
     next.prefilled = std::min(next.cached_tokens, next.prompt_tokens - 1);
     running_.push_back(next);
@@ -73,6 +73,8 @@ void Replica::finish(std::size_t index, double end) {
 
 double Replica::step(double now) {
     if (condition.hung || condition.down) return 0.0;
+    for (auto late = waiting_.rbegin(); late != waiting_.rend() && late->queued < 0.0; ++late)
+        late->queued = now;
     while (admit(now)) {
     }
     if (running_.empty()) return 0.0;
@@ -96,14 +98,16 @@ double Replica::step(double now) {
     }
     const double memory = (model_.weight_bytes + model_.kv_bytes_per_token * context) /
                           (model_.bandwidth_bytes_per_second * condition.bandwidth_share) *
-                          (0.4 + 0.6 / clock);
-    const double compute = model_.flops_per_token * (decode + prefill) /
-                           (model_.peak_flops_per_second * condition.bandwidth_share) / clock;
+                          (1.0 - model_.clock_share + model_.clock_share / clock);
+    const double compute = (model_.flops_per_token * (decode + prefill) /
+                                (model_.peak_flops_per_second * condition.bandwidth_share) +
+                            model_.sequence_seconds * static_cast<double>(running_.size())) /
+                           clock;
     const double cpu = model_.cpu_overhead_seconds * condition.cpu_slowdown *
                        (0.9 + 0.2 * random_.uniform()) *
                        (condition.cpu_slowdown > 1.0 ? 0.5 + random_.exponential() * 0.5 : 1.0);
-    const double gpu =
-        std::max(memory, compute) * condition.step_slowdown * (0.98 + 0.04 * random_.uniform());
+    const double gpu = (model_.parts_overlap ? std::max(memory, compute) : memory + compute) *
+                       condition.step_slowdown * (0.98 + 0.04 * random_.uniform());
     const double duration = cpu + gpu;
     busy_seconds_ += gpu;
     dram_seconds_ += gpu * std::min(1.0, memory / std::max(memory, compute));

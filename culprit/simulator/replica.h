@@ -13,6 +13,7 @@ struct Request {
     double arrival = 0.0;         ///< at the proxy, seconds
     double server_arrival = 0.0;  ///< at the engine's API server, before the tokenizer
     double engine_arrival = 0.0;  ///< in the engine's queue
+    double queued = -1.0;         ///< seen by the scheduler, which looks between two steps
     double first_scheduled = -1.0;
     double prefill_done = -1.0;
     int prompt_tokens = 0;

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "culprit/simulator/calibration.h"
 #include "culprit/simulator/replica.h"
 #include "culprit/simulator/stack_simulator.h"
 
@@ -109,6 +110,46 @@ TEST(Simulate, EveryKindRunsAndBadConfigurationsAreRefused) {
     config.fault.kind = "none";
     config.fault.target = 9;
     EXPECT_FALSE(simulate(config));
+}
+
+// One sequence at a time: 12 ms + 0.15 ms for its token + 1.5 ms for the sequence + 2.6 ms between
+// steps; the context of about 200 tokens adds 0.2 ms.
+TEST(Calibration, TheTestbedsEngineDecodesAtItsKnownPace) {
+    OperatingPoint load{.requests_per_second = 0.3, .prompt_tokens = 160, .output_tokens = 40};
+    const auto point = simulated_point(load, 1200, 3);
+    ASSERT_TRUE(point) << point.error().message;
+    EXPECT_NEAR(point->token_gap_seconds, 0.01645, 0.0005);
+    EXPECT_NEAR(point->requests_per_second, 0.3, 0.06);
+    // 6.4 ms of the front end, one step of 12 + 1.5 + 160 * 0.15 ms and what lies between.
+    EXPECT_NEAR(point->first_token_seconds, 0.0484, 0.003);
+    load.requests_per_second = 6;
+    const auto busy = simulated_point(load, 300, 3);
+    ASSERT_TRUE(busy);
+    EXPECT_GT(busy->token_gap_seconds, point->token_gap_seconds);
+    EXPECT_GT(busy->running, 5 * point->running);
+    EXPECT_GT(busy->utilisation, point->utilisation);
+}
+
+TEST(Calibration, ReadsTheTestbedsColumns) {
+    std::vector<TimePoint> times;
+    std::vector<Column> columns;
+    for (const char* metric : {"vllm:num_requests_running", "vllm:request_success_total:rate",
+                               "vllm:time_to_first_token_seconds:mean", "ctn_gpu"})
+        columns.push_back({.name = std::string("a_") + metric, .service = "a", .metric = metric});
+    for (int i = 0; i < 3; ++i) times.push_back(time_from_seconds(100 + i));
+    Matrix values(3, 4);
+    const double rows[3][4] = {{1, 2, 0.1, 40}, {3, 1, 0.4, 60}, {100, 0, std::nan(""), 100}};
+    for (std::size_t r = 0; r < 3; ++r)
+        for (std::size_t c = 0; c < 4; ++c) values(r, c) = rows[r][c];
+    const auto frame = Frame::make(times, columns, values);
+    ASSERT_TRUE(frame) << frame.error().message;
+    const auto point = recorded_point(*frame, {times[0], times[2]});
+    ASSERT_TRUE(point) << point.error().message;
+    EXPECT_DOUBLE_EQ(point->running, 2);
+    EXPECT_DOUBLE_EQ(point->requests_per_second, 1.5);
+    EXPECT_DOUBLE_EQ(point->first_token_seconds, 0.2) << "weighed by the requests of each row";
+    EXPECT_DOUBLE_EQ(point->utilisation, 0.5);
+    EXPECT_FALSE(recorded_point(*frame, {times[2], times[2]}));
 }
 
 }  // namespace

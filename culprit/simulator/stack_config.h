@@ -9,11 +9,14 @@ namespace culprit::simulator {
 /// How fast one engine replica is: a roofline over weights, KV cache and arithmetic.
 ///
 ///   step = cpu_overhead * cpu_slowdown
-///        + (weight_bytes + kv_bytes_per_token * context tokens) / bandwidth * (0.4 + 0.6 / clock)
-///        + flops_per_token * tokens of the step / peak_flops / clock
+///        + max(memory, arithmetic)
+///   memory = (weight_bytes + kv_bytes_per_token * context tokens) / bandwidth
+///            * (1 - clock_share + clock_share / clock)
+///   arithmetic = (flops_per_token * tokens / peak_flops + sequence_seconds * sequences) / clock
 ///
-/// with `clock` relative to the highest. Decoding is bound by memory, which follows the SM clock
-/// only partly; prefill is bound by arithmetic. Defaults: a 7B model in 16 bit on one H100-class
+/// with `clock` relative to the highest; memory and arithmetic add up where parts do not overlap.
+/// Decoding is bound by memory, which follows the SM clock only partly; prefill is bound by
+/// arithmetic. Defaults: a 7B model in 16 bit on one H100-class
 /// card (published bandwidth and peak, 70 % and 60 % of them attained).
 struct EngineModel {
     double weight_bytes = 14e9;
@@ -21,7 +24,11 @@ struct EngineModel {
     double bandwidth_bytes_per_second = 3.35e12 * 0.7;
     double flops_per_token = 14e9;
     double peak_flops_per_second = 989e12 * 0.6;
+    double clock_share = 0.6;     ///< of the memory's time that follows the clock
+    double sequence_seconds = 0;  ///< per sequence of the step
+    bool parts_overlap = true;    ///< false: memory and arithmetic one after the other
     double cpu_overhead_seconds = 0.002;
+    double frontend_seconds = 0.002;  ///< of a request before its tokens are counted
     double tokenizer_seconds_per_token = 4e-6;
     int max_num_seqs = 128;
     int batched_tokens_max = 2048;  ///< chunked prefill budget per step

@@ -180,7 +180,7 @@ void Stack::arrive() {
     const Condition& c = replica.condition;
     const double frontend =
         config_.engine.tokenizer_seconds_per_token * request.prompt_tokens * c.tokenizer_slowdown +
-        0.002;
+        config_.engine.frontend_seconds;
     const double path = 0.001 + c.path_delay_seconds +
                         std::abs(random_.normal()) * (0.0005 + c.path_jitter_seconds);
     replica.frontend.add(frontend);
