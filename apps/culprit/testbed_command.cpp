@@ -42,9 +42,11 @@ Status run_up(testbed::Settings settings, bool index_was_given, const Shell& she
     if (!index_was_given) settings.index = testbed::free_index();
     CULPRIT_TRY_STATUS(testbed::start_testbed(settings, say, [] { return interrupted.load(); }));
     const Style style = shell.out();
-    return write_out(fmt::format("{}  entry {}/v1/completions   prometheus {}\n",
-                                 style.bold("healthy"), settings.proxy_url(),
-                                 settings.prometheus_url()));
+    return write_out(fmt::format(
+        "{}  entry {}/v1/completions   prometheus {}\n  next: culprit diagnose --from {} --at "
+        "now\n",
+        style.bold("healthy"), settings.proxy_url(), settings.prometheus_url(),
+        settings.path("culprit.yaml")));
 }
 
 Status run_status(const std::string& name, const Shell& shell) {

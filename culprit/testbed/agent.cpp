@@ -25,6 +25,7 @@
 #include "culprit/testbed/child_process.h"
 #include "culprit/testbed/exposition.h"
 #include "culprit/testbed/log_follower.h"
+#include "culprit/testbed/otlp_lines.h"
 
 namespace culprit::testbed {
 namespace {
@@ -34,10 +35,12 @@ using Labels = Exposition::Labels;
 
 std::int64_t wall_ns() { return to_ns(wall_clock_now()); }
 
-/// Appends lines to a file from several threads, each line whole.
+/// Appends lines to a file from several threads, each line whole. With `bytes_max` a full file
+/// becomes `path`.previous.jsonl, in place of the one before.
 class LineFile {
 public:
-    explicit LineFile(const std::string& path) : file_(std::fopen(path.c_str(), "ae")) {}
+    explicit LineFile(std::string path, std::uint64_t bytes_max = 0)
+        : path_(std::move(path)), bytes_max_(bytes_max), file_(std::fopen(path_.c_str(), "ae")) {}
     LineFile(const LineFile&) = delete;
     LineFile& operator=(const LineFile&) = delete;
     ~LineFile() {
@@ -46,16 +49,27 @@ public:
     void add(std::string line) {
         line += '\n';
         const std::lock_guard lock(mutex_);
+        if (file_ == nullptr) return;
         std::fwrite(line.data(), 1, line.size(), file_);
+        bytes_ += line.size();
+        if (bytes_max_ == 0 || bytes_ < bytes_max_) return;
+        std::fclose(file_);
+        std::error_code ignored;
+        fs::rename(path_, path_ + ".previous.jsonl", ignored);
+        file_ = std::fopen(path_.c_str(), "ae");
+        bytes_ = 0;
     }
     void flush() {
         const std::lock_guard lock(mutex_);
-        std::fflush(file_);
+        if (file_ != nullptr) std::fflush(file_);
     }
     bool is_open() const { return file_ != nullptr; }
 
 private:
     std::mutex mutex_;
+    std::string path_;
+    std::uint64_t bytes_max_;
+    std::uint64_t bytes_ = 0;
     std::FILE* file_;
 };
 
@@ -528,10 +542,13 @@ public:
         : settings_(settings),
           tree_(std::move(tree)),
           logs_(settings.path("telemetry/logs.jsonl")),
-          traces_(settings.path("telemetry/traces.jsonl")) {}
+          traces_(settings.path("telemetry/traces.jsonl")),
+          otlp_logs_(settings.path("telemetry/otlp/logs.jsonl"), otlp_bytes_max),
+          otlp_traces_(settings.path("telemetry/otlp/traces.jsonl"), otlp_bytes_max) {}
 
     Status run(int stop_descriptor) {
-        if (!logs_.is_open() || !traces_.is_open())
+        if (!logs_.is_open() || !traces_.is_open() || !otlp_logs_.is_open() ||
+            !otlp_traces_.is_open())
             return fail(ErrorCode::io_failure, "cannot write below " + settings_.path("telemetry"));
         CULPRIT_TRY_STATUS(accelerators_.open(settings_));
         serve_routes();
@@ -574,6 +591,8 @@ private:
                          }
                          traces_.add(json.dump());
                          traces_.flush();
+                         otlp_traces_.add(json.dump());
+                         otlp_traces_.flush();
                          response.set_content("{}", "application/json");
                      });
         server_.new_task_queue = [] { return new httplib::ThreadPool(4); };
@@ -582,15 +601,25 @@ private:
     void follow_logs(LogFollower& follower, LogSources& sources) {
         follower.poll([&](const std::string& path, std::string_view line) {
             if (path.ends_with("nginx-proxy.access.log"))
-                if (const auto record = parse_access_line(line))
+                if (const auto record = parse_access_line(line)) {
                     proxy_.count(*record, component_at(record->upstream));
-            const nlohmann::json entry{{"time_ns", wall_ns()},
-                                       {"container", sources.container_of(path)},
-                                       {"file", fs::path(path).filename().string()},
+                    otlp_traces_.add(otlp_proxy_span_line(*record));
+                }
+            const std::string container = sources.container_of(path);
+            const std::string file = fs::path(path).filename();
+            const std::int64_t now = wall_ns();
+            const nlohmann::json entry{{"time_ns", now},
+                                       {"container", container},
+                                       {"file", file},
                                        {"message", std::string(line)}};
             logs_.add(entry.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+            if (container != "testbed")
+                otlp_logs_.add(otlp_log_line(
+                    {.time_ns = now, .container = container, .file = file, .text = line}));
         });
         logs_.flush();
+        otlp_logs_.flush();
+        otlp_traces_.flush();
     }
 
     std::string component_at(const std::string& upstream) const {
@@ -606,6 +635,10 @@ private:
     ProxyMetrics proxy_;
     LineFile logs_;
     LineFile traces_;
+    // The recent past for `culprit diagnose --from`; at most two files of this size each.
+    static constexpr std::uint64_t otlp_bytes_max = 32U << 20U;
+    LineFile otlp_logs_;
+    LineFile otlp_traces_;
     httplib::Server server_;
 };
 

@@ -43,8 +43,8 @@ Status run_step(const std::vector<std::string>& command, double seconds_max) {
 Status create_run_folder(const Settings& settings) {
     std::error_code error;
     fs::remove_all(settings.run_folder(), error);
-    for (const char* folder :
-         {"", "logs", "telemetry", "pids", "replicas", "accelerators", "ray", "tmp", "prometheus"})
+    for (const char* folder : {"", "logs", "telemetry/otlp", "pids", "replicas", "accelerators",
+                               "ray", "tmp", "prometheus"})
         if (!fs::create_directories(settings.path(folder), error) && error)
             return fail(ErrorCode::io_failure, fmt::format("cannot create {}: {}",
                                                            settings.path(folder), error.message()));
@@ -113,6 +113,8 @@ Status start_testbed(const Settings& settings, const Progress& progress,
     CULPRIT_TRY_STATUS(remove_remains(settings));
     CULPRIT_TRY_STATUS(create_run_folder(settings));
     CULPRIT_TRY_STATUS(write_settings(settings));
+    CULPRIT_TRY_STATUS(
+        write_text_file(settings.path("culprit.yaml"), collect_configuration(settings)));
     const auto log = settings.path("supervisor.log");
     CULPRIT_TRY(const pid_t child,
                 spawn({.arguments = {fs::read_symlink("/proc/self/exe").string(), "testbed",

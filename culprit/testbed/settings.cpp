@@ -156,6 +156,17 @@ Result<std::string> prometheus_configuration(const Settings& settings) {
          {"NODES", nodes}});
 }
 
+std::string collect_configuration(const Settings& settings) {
+    return fmt::format(
+        "# Written by culprit testbed up.\n"
+        "#   culprit diagnose --from {1}/culprit.yaml --at now\n"
+        "#   culprit assess --from {1}/culprit.yaml\n"
+        "prometheus: {{url: '{0}'}}\n"
+        "otlp_files: {{name: logs and spans, paths: ['{1}/telemetry/otlp']}}\n"
+        "window: {{baseline: 5m, suspect: 60s}}\n",
+        settings.prometheus_url(), settings.run_folder());
+}
+
 std::string serve_settings_json(const Settings& settings) {
     const nlohmann::ordered_json json{
         {"code", settings.assets},

@@ -66,6 +66,8 @@ Status check_name(const std::string& name);
 
 Result<std::string> nginx_configuration(const Settings& settings);
 Result<std::string> prometheus_configuration(const Settings& settings);
+/// Where `culprit diagnose --from` finds the testbed's telemetry: `<run>/culprit.yaml`.
+std::string collect_configuration(const Settings& settings);
 /// What testbed/serve_app.py reads.
 std::string serve_settings_json(const Settings& settings);
 
