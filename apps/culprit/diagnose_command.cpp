@@ -14,6 +14,7 @@
 #include "culprit/explain/explainer.h"
 #include "culprit/methods/catalog.h"
 #include "culprit/readers/case_reader.h"
+#include "culprit/readers/case_writer.h"
 #include "culprit/report/diagnosis_report.h"
 #include "culprit/telemetry/collect.h"
 
@@ -23,6 +24,7 @@ namespace {
 struct DiagnoseRequest {
     std::string path;
     std::string from;
+    std::string save;
     std::string methods = std::string(default_method_name);
     std::string variant = "published";
     std::vector<std::string> options;
@@ -114,6 +116,8 @@ Result<Case> collect(const DiagnoseRequest& request, const Shell& shell) {
     for (const DataProblem& problem : collection.incident_case.problems)
         print_warning(shell, problem.place + ": " + problem.message);
     CULPRIT_TRY_STATUS(write_err("collecting\n" + describe_sources(collection)));
+    if (!request.save.empty())
+        CULPRIT_TRY_STATUS(write_case(collection.incident_case, request.save));
     return std::move(collection.incident_case);
 }
 
@@ -123,6 +127,8 @@ Result<Case> read(const DiagnoseRequest& request, const Shell& shell) {
                     "expected either a case folder or live systems\nTry: culprit diagnose PATH, or "
                     "culprit diagnose --from CONFIG --at now");
     if (!request.from.empty()) return collect(request, shell);
+    if (!request.save.empty())
+        return fail(ErrorCode::invalid_input, "--save needs --from: PATH is saved already");
     CaseReadOptions options;
     if (!request.at.empty()) {
         auto at = parse_time(request.at);
@@ -196,6 +202,8 @@ void add_diagnose_command(CLI::App& root, Shell& shell) {
     command->add_option("path", request->path, "Case folder");
     command->add_option("--from", request->from,
                         "Live systems instead: a configuration from culprit init");
+    command->add_option("--save", request->save,
+                        "With --from: keep what was collected as this case folder; must not exist");
     command->add_option("--method", request->methods, "Methods, separated by commas, or all")
         ->default_str(request->methods);
     command->add_option("--variant", request->variant, "reference|published|both")
