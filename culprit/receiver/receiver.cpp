@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "culprit/receiver/wire_decoder.h"
+#include "culprit/telemetry/wire_decoder.h"
 #include "culprit/telemetry/otlp_json.h"
 #include "culprit/telemetry/receiver_source.h"
 #include "culprit/telemetry/record_lines.h"
@@ -24,11 +24,12 @@ constexpr std::int64_t full_sweep_ns = 1'000'000'000;
 
 // Records of one request until it is accepted.
 struct Batch final : TelemetrySink {
-    std::vector<SpanRecord> spans;
+    SpanStore spans;
     std::vector<LogRecord> logs;
     std::vector<MetricPoint> points;
 
-    void on_span(SpanRecord span) override { spans.push_back(std::move(span)); }
+    void on_span(SpanRecord span) override { spans.add(span); }
+    void on_span_view(const SpanView& span) override { spans.add(span); }
     void on_log(LogRecord record) override { logs.push_back(std::move(record)); }
     void on_point(MetricPoint point) override { points.push_back(std::move(point)); }
     std::uint64_t size() const { return spans.size() + logs.size() + points.size(); }
@@ -52,7 +53,7 @@ Status decode(WireFormat format, std::string_view body, std::uint64_t bytes_max,
 
 std::string lines_of(const Batch& batch) {
     std::string lines;
-    for (const SpanRecord& span : batch.spans) append_line(span, lines);
+    for (std::size_t i = 0; i < batch.spans.size(); ++i) append_line(batch.spans.record(i), lines);
     for (const LogRecord& record : batch.logs) append_line(record, lines);
     for (const MetricPoint& point : batch.points) append_line(point, lines);
     return lines;
@@ -101,7 +102,7 @@ Status Receiver::accept(WireFormat format, std::string_view body) {
     counts_.num_spans += batch.spans.size();
     counts_.num_lines += batch.logs.size();
     counts_.num_points += batch.points.size();
-    for (SpanRecord& span : batch.spans) store_.on_span(std::move(span));
+    store_.add_spans(batch.spans);
     for (LogRecord& record : batch.logs) store_.on_log(std::move(record));
     for (MetricPoint& point : batch.points) store_.on_point(std::move(point));
     return {};
@@ -176,8 +177,9 @@ void Receiver::write_window(TimeRange range,
         out(std::move(piece));
         piece.clear();
     };
-    for (const SpanRecord& span : store_.spans()) {
-        if (range.contains(time_from_ns(span.start_ns))) append_line(span, piece);
+    const SpanStore& spans = store_.spans();
+    for (std::size_t i = 0; i < spans.size(); ++i) {
+        if (range.contains(time_from_ns(spans.start_ns(i)))) append_line(spans.record(i), piece);
         flush(piece_bytes);
     }
     for (const LogRecord& record : store_.logs()) {

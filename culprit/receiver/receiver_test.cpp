@@ -14,7 +14,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "culprit/receiver/wire_decoder.h"
+#include "culprit/telemetry/wire_decoder.h"
 #include "culprit/telemetry/collect.h"
 #include "culprit/telemetry/http_client.h"
 #include "culprit/telemetry/receiver_source.h"

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <fstream>
 #include <functional>
 #include <string>
 
@@ -14,6 +15,7 @@
 #include "culprit/telemetry/record_lines.h"
 #include "culprit/telemetry/series_store.h"
 #include "culprit/telemetry/trace_reader.h"
+#include "culprit/telemetry/wire_decoder.h"
 
 // Every decoder answers any bytes with a result or an Error: never a crash, never an exception.
 // Here by mutations of good inputs from a fixed seed, in a second; the fuzzers go on from there.
@@ -85,6 +87,23 @@ TEST(HostileInputTest, Traces) {
             TelemetryStore store;
             static_cast<void>(decode_otlp_json(text, store));
         });
+}
+
+TEST(HostileInputTest, BinaryTelemetry) {
+    const auto read = [](const std::string& name) {
+        std::ifstream in(CULPRIT_SOURCE_DIR "/tests/fuzz/corpus/" + name, std::ios::binary);
+        return std::string(std::istreambuf_iterator<char>(in), {});
+    };
+    for (const char* name :
+         {"otlp_traces/collector", "otlp_logs/collector", "otlp_metrics/collector"}) {
+        const std::string good = read(name);
+        ASSERT_FALSE(good.empty());
+        expect_survives(good, [](std::string_view bytes) {
+            TelemetryStore store;
+            static_cast<void>(decode_otlp(bytes, store));
+            static_cast<void>(decode_otlp_traces(bytes, store));
+        });
+    }
 }
 
 TEST(HostileInputTest, KubernetesListsConfigurationsAndJournals) {

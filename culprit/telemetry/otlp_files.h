@@ -1,5 +1,6 @@
 #pragma once
 
+#include <iosfwd>
 #include <string>
 #include <vector>
 
@@ -9,12 +10,18 @@
 
 namespace culprit {
 
-/// Reads OTLP JSON files as the OpenTelemetry collector's file exporter writes them: one export
-/// message per line, traces, metrics and logs in any mixture. A path that is a folder stands for
-/// its
-/// *.json and *.jsonl files, sorted. A line that cannot be decoded is reported with its number and
-/// costs only itself; so does the half line at the end of a file that is still being written.
+/// Reads OTLP files in every form in which the OpenTelemetry collector's file exporter writes them:
+/// JSON, one export message per line; protobuf, each message behind its length in four bytes,
+/// big-endian; and with `compression: zstd` either, each message compressed behind its length.
+/// Traces, metrics and logs come in any mixture. A path that is a folder stands for its files named
+/// *.json, *.jsonl, *.binpb, *.pb, *.proto or *.zst, sorted. A message that cannot be decoded is
+/// reported with its number and costs only itself; so does the half message at the end of a file
+/// that is still being written.
 SourceReport read_otlp_files(const std::vector<std::string>& paths, TelemetrySink& sink,
                              const Stop& stop);
+
+/// One file's content.
+void read_otlp_stream(std::istream& in, const std::string& name, TelemetrySink& sink,
+                      SourceReport& report, const Stop& stop);
 
 }  // namespace culprit

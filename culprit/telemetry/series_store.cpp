@@ -49,7 +49,7 @@ Series cut(const Series& series, TimeRange range) {
 
 }  // namespace
 
-void TelemetryStore::on_span(SpanRecord span) { spans_.push_back(std::move(span)); }
+void TelemetryStore::on_span(SpanRecord span) { spans_.add(span); }
 
 void TelemetryStore::on_log(LogRecord record) { logs_.push_back(std::move(record)); }
 
@@ -70,7 +70,7 @@ void TelemetryStore::on_point(MetricPoint point) {
 }
 
 void TelemetryStore::drop_before(std::int64_t begin_ns) {
-    std::erase_if(spans_, [&](const SpanRecord& span) { return span.start_ns < begin_ns; });
+    spans_.drop_before(begin_ns);
     std::erase_if(logs_, [&](const LogRecord& record) { return record.time_ns < begin_ns; });
     const TimeRange kept{time_from_ns(begin_ns), TimePoint::max()};
     for (auto& [key, stored] : series_) {
@@ -141,8 +141,8 @@ void TelemetryStore::to_logs(TimeRange range, LogTable& logs) const {
 }
 
 void TelemetryStore::to_spans(TimeRange range, SpanTable& spans) const {
-    for (const SpanRecord& span : spans_)
-        if (range.contains(time_from_ns(span.start_ns))) add_span(span, spans);
+    for (std::size_t i = 0; i < spans_.size(); ++i)
+        if (range.contains(time_from_ns(spans_.start_ns(i)))) add_span(spans_.record(i), spans);
 }
 
 }  // namespace culprit

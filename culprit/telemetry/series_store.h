@@ -8,6 +8,7 @@
 #include "culprit/telemetry/prometheus_reader.h"
 #include "culprit/telemetry/series_columns.h"
 #include "culprit/telemetry/source_report.h"
+#include "culprit/telemetry/span_store.h"
 #include "culprit/telemetry/telemetry_records.h"
 
 namespace culprit {
@@ -25,13 +26,15 @@ public:
     };
 
     void on_span(SpanRecord span) override;
+    void on_span_view(const SpanView& span) override { spans_.add(span); }
+    void add_spans(const SpanStore& spans) { spans_.append(spans); }
     void on_log(LogRecord record) override;
     void on_point(MetricPoint point) override;
 
     std::uint64_t num_points() const { return num_points_; }
     std::uint64_t num_spans() const { return spans_.size(); }
     std::uint64_t num_lines() const { return logs_.size(); }
-    const std::vector<SpanRecord>& spans() const { return spans_; }
+    const SpanStore& spans() const { return spans_; }
     const std::vector<LogRecord>& logs() const { return logs_; }
     const std::map<std::pair<std::string, Labels>, Stored>& series() const { return series_; }
 
@@ -48,7 +51,7 @@ public:
 
 private:
     std::map<std::pair<std::string, Labels>, Stored> series_;
-    std::vector<SpanRecord> spans_;
+    SpanStore spans_;
     std::vector<LogRecord> logs_;
     std::uint64_t num_points_ = 0;
 };

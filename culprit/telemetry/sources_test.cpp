@@ -154,13 +154,13 @@ TEST(OtlpJsonTest, DecodesSpansLogsAndMetrics) {
     TelemetryStore store;
     ASSERT_TRUE(decode_otlp_json(otlp_trace, store).has_value());
     ASSERT_EQ(store.num_spans(), 2U);
-    EXPECT_EQ(store.spans()[0].trace_id, "0123456789abcdef0123456789abcdef");
-    EXPECT_EQ(store.spans()[0].status, 500);
-    EXPECT_EQ(store.spans()[0].kind, "server");
-    EXPECT_EQ(store.spans()[0].duration_ns, 250'000'000);
-    EXPECT_EQ(store.spans()[1].status, 429);
-    EXPECT_EQ(store.spans()[1].parent_id, "00000000000000aa");
-    EXPECT_EQ(store.spans()[1].method, "/v1/completions");
+    EXPECT_EQ(store.spans().record(0).trace_id, "0123456789abcdef0123456789abcdef");
+    EXPECT_EQ(store.spans().record(0).status, 500);
+    EXPECT_EQ(store.spans().record(0).kind, "server");
+    EXPECT_EQ(store.spans().record(0).duration_ns, 250'000'000);
+    EXPECT_EQ(store.spans().record(1).status, 429);
+    EXPECT_EQ(store.spans().record(1).parent_id, "00000000000000aa");
+    EXPECT_EQ(store.spans().record(1).method, "/v1/completions");
 
     ASSERT_TRUE(decode_otlp_json(R"({"resourceLogs":[{"resource":{"attributes":[
         {"key":"k8s.pod.name","value":{"stringValue":"ray-1"}}]},"scopeLogs":[{"logRecords":[
@@ -234,8 +234,8 @@ TEST(RecordLinesTest, EveryRecordReadsBackToItself) {
     for (std::string line; std::getline(in, line);)
         ASSERT_TRUE(read_line(line, store).has_value()) << line;
     ASSERT_EQ(store.num_spans(), 1U);
-    EXPECT_EQ(store.spans()[0].service, span.service);
-    EXPECT_EQ(store.spans()[0].status, 429);
+    EXPECT_EQ(store.spans().record(0).service, span.service);
+    EXPECT_EQ(store.spans().record(0).status, 429);
     EXPECT_EQ(store.logs()[0].text, "a\tb?");
     EXPECT_THAT(store.series().at({"m", {{"a", "b"}}}).series.value, ElementsAre(0.1, -HUGE_VAL));
     for (const char* bad : {"", "[]", "[\"s\",1]", "{}", "[\"p\",\"m\",{},\"\",\"\",9,1,1]",
@@ -272,6 +272,71 @@ TEST(OtlpFilesTest, ABrokenLineCostsOnlyItself) {
     ASSERT_EQ(report.missing.size(), 1U);
     EXPECT_THAT(report.missing[0], HasSubstr("a.jsonl:2"));
     EXPECT_TRUE(read_otlp_files({"/nowhere"}, store, {}).error.has_value());
+}
+
+// What the collector's file exporter wrote from the same three exports: JSON, protobuf, and both
+// with zstd, each message behind its length.
+TEST(OtlpFilesTest, ReadsEveryFormOfTheCollectorsFileExporter) {
+    const std::string folder = CULPRIT_SOURCE_DIR "/tests/fuzz/corpus/otlp_frames/collector";
+    std::string first;
+    for (const char* extension : {".jsonl", ".binpb", ".jsonl.zst", ".binpb.zst"}) {
+        TelemetryStore store;
+        const SourceReport report = read_otlp_files({folder + extension}, store, {});
+        EXPECT_TRUE(report.missing.empty()) << extension << ": " << report.missing.front();
+        EXPECT_EQ(store.num_spans(), 2U);
+        EXPECT_EQ(store.num_lines(), 3U);
+        EXPECT_EQ(store.num_points(), 13U);  // 4 + 4 + three buckets, sum and count
+        std::string lines;
+        for (std::size_t i = 0; i < store.num_spans(); ++i)
+            append_line(store.spans().record(i), lines);
+        for (const LogRecord& record : store.logs()) append_line(record, lines);
+        for (const auto& [key, stored] : store.series())
+            for (std::size_t k = 0; k < stored.series.size(); ++k)
+                append_line(MetricPoint{.name = key.first,
+                                        .labels = key.second,
+                                        .type = stored.type,
+                                        .unit = stored.unit,
+                                        .time_ns = stored.series.time_ms[k] * 1'000'000,
+                                        .value = stored.series.value[k]},
+                            lines);
+        if (first.empty()) first = lines;
+        EXPECT_EQ(lines, first) << extension;
+    }
+    EXPECT_THAT(first,
+                HasSubstr("\"/v1/completions\",\"server\",1700000000000000000,250000000,429]"));
+    EXPECT_THAT(first, HasSubstr("CUDA error: out of memory, attempt 2"));
+}
+
+TEST(OtlpFilesTest, AFrameThatPromisesTooMuchEndsTheFile) {
+    const Folder folder;
+    folder.write("a.binpb", std::string("\x00\x00\x00\x40half", 8));
+    folder.write("b.binpb", std::string("\x08\xff\xff\xff", 4) + std::string(64, 'x'));
+    folder.write("c.binpb", std::string("\x00\x00\x00\x02\xff\xff", 6));
+    TelemetryStore store;
+    const SourceReport report = read_otlp_files({folder.path()}, store, {});
+    ASSERT_EQ(report.missing.size(), 3U);
+    EXPECT_THAT(report.missing[0], HasSubstr("expected 64 bytes, found 4"));
+    EXPECT_THAT(report.missing[1], HasSubstr("at most 268435456 bytes"));
+    EXPECT_THAT(report.missing[2], HasSubstr("c.binpb:1: expected OTLP"));
+}
+
+TEST(SpanStoreTest, IdsOfAnyLengthStayApartAndUnusedNamesGo) {
+    SpanStore store;
+    for (const char* trace : {"7", "0123456789abcdef0123456789abcdef", "not hexadecimal", ""})
+        store.add(SpanRecord{.trace_id = trace, .span_id = "aa", .operation = trace});
+    EXPECT_EQ(store.record(0).trace_id, std::string(31, '0') + "7");
+    EXPECT_EQ(store.record(1).trace_id, "0123456789abcdef0123456789abcdef");
+    EXPECT_EQ(store.record(2).trace_id.size(), 32U);
+    EXPECT_EQ(store.record(3).trace_id, "");
+    EXPECT_EQ(store.record(0).span_id, "00000000000000aa");
+    EXPECT_EQ(store.record(0).parent_id, "");
+    SpanStore other;
+    for (int i = 0; i < 3000; ++i)
+        other.add(SpanRecord{.operation = "user " + std::to_string(i), .start_ns = i});
+    store.append(other);
+    store.drop_before(2999);
+    ASSERT_EQ(store.size(), 1U);
+    EXPECT_EQ(store.record(0).operation, "user 2999");
 }
 
 TEST(TempoReaderTest, SplitsSearchesUntilNothingIsHidden) {

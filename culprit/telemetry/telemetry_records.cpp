@@ -16,7 +16,32 @@ std::uint64_t id_of(std::string_view text) {
     return hash;
 }
 
+std::string hexadecimal(std::string_view bytes) {
+    static constexpr char digits[] = "0123456789abcdef";
+    std::string text;
+    text.reserve(2 * bytes.size());
+    for (const char c : bytes) {
+        const auto byte = static_cast<unsigned char>(c);
+        text += digits[byte >> 4U];
+        text += digits[byte & 15U];
+    }
+    return text;
+}
+
 }  // namespace
+
+void TelemetrySink::on_span_view(const SpanView& span) {
+    on_span({.trace_id = hexadecimal(span.trace_id),
+             .span_id = hexadecimal(span.span_id),
+             .parent_id = hexadecimal(span.parent_id),
+             .service = std::string(span.service),
+             .operation = std::string(span.operation),
+             .method = std::string(span.method),
+             .kind = std::string(span.kind),
+             .start_ns = span.start_ns,
+             .duration_ns = span.duration_ns,
+             .status = span.status});
+}
 
 void add_span(const SpanRecord& span, SpanTable& table) {
     // Whole microseconds, as case folders have them: a saved case is the same case.

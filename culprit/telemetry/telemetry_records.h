@@ -28,6 +28,20 @@ struct SpanRecord {
     std::int32_t status = 200;
 };
 
+/// A span as it lies in a message: ids in binary, texts that belong to someone else.
+struct SpanView {
+    std::string_view trace_id;   ///< 16 bytes
+    std::string_view span_id;    ///< 8 bytes
+    std::string_view parent_id;  ///< likewise; empty = a root
+    std::string_view service;
+    std::string_view operation;
+    std::string_view method;
+    std::string_view kind;
+    std::int64_t start_ns = 0;
+    std::int64_t duration_ns = 0;
+    std::int32_t status = 200;
+};
+
 struct LogRecord {
     std::int64_t time_ns = 0;
     std::string source;  ///< pod, container or service
@@ -53,6 +67,8 @@ class TelemetrySink {
 public:
     virtual ~TelemetrySink() = default;
     virtual void on_span(SpanRecord span) = 0;
+    /// The views are good during the call only. Makes a SpanRecord unless overridden.
+    virtual void on_span_view(const SpanView& span);
     virtual void on_log(LogRecord record) = 0;
     virtual void on_point(MetricPoint point) = 0;
 };

@@ -14,6 +14,9 @@ struct Target {
 
 std::span<const Target> targets();
 
+/// Those of telemetry; part of `targets()`.
+std::span<const Target> telemetry_targets();
+
 /// Stops the process with a message: the fuzzer then keeps the input.
 void require(bool condition, const char* promise);
 

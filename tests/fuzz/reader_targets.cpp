@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "culprit/frame/span_series.h"
 #include "culprit/logs/template_counts.h"
@@ -194,6 +195,14 @@ constexpr Target all[] = {
 
 }  // namespace
 
-std::span<const Target> targets() { return all; }
+std::span<const Target> targets() {
+    static const std::vector<Target> both = [] {
+        std::vector<Target> list(std::begin(all), std::end(all));
+        const auto telemetry = telemetry_targets();
+        list.insert(list.end(), telemetry.begin(), telemetry.end());
+        return list;
+    }();
+    return both;
+}
 
 }  // namespace culprit::fuzz

@@ -1,9 +1,7 @@
-#include "culprit/receiver/wire_decoder.h"
+#include "culprit/telemetry/wire_decoder.h"
 
 #include <fmt/format.h>
 #include <snappy.h>
-
-#include <charconv>
 
 #include "wire.pb.h"
 
@@ -53,48 +51,6 @@ Labels labels_of(const Attributes& attributes) {
     for (const wire::KeyValue& entry : attributes)
         if (labels.size() < 128) labels[entry.key()] = text_of(entry.value());
     return labels;
-}
-
-std::string hex(const std::string& bytes) {
-    static constexpr char digits[] = "0123456789abcdef";
-    std::string text;
-    text.reserve(2 * bytes.size());
-    for (const char c : bytes) {
-        const auto byte = static_cast<unsigned char>(c);
-        text += digits[byte >> 4U];
-        text += digits[byte & 15U];
-    }
-    return text;
-}
-
-// The three attributes that become a span's route and status, without a map of all the others.
-void take_span_attributes(const wire::Span& span, SpanRecord& record) {
-    record.status = span.status().code() == 2 ? 500 : 200;
-    for (const wire::KeyValue& entry : span.attributes()) {
-        const std::string& key = entry.key();
-        if (key == "http.route" ||
-            (record.method.empty() && (key == "url.path" || key == "rpc.method"))) {
-            record.method = text_of(entry.value());
-        } else if (key == "http.response.status_code" || key == "http.status_code") {
-            const std::string text = text_of(entry.value());
-            std::from_chars(text.data(), text.data() + text.size(), record.status);
-        } else if (key == "rpc.grpc.status_code") {
-            record.status = text_of(entry.value()) == "0" ? 200 : 500;
-        }
-    }
-}
-
-const char* kind_name(int kind) {
-    static constexpr const char* names[] = {"",       "internal", "server",
-                                            "client", "producer", "consumer"};
-    return kind >= 1 && kind <= 5 ? names[kind] : "";
-}
-
-std::string service_of(const wire::Resource& resource) {
-    for (const wire::KeyValue& entry : resource.attributes())
-        if (entry.key() == "service.name" && !entry.value().string_value().empty())
-            return entry.value().string_value();
-    return source_of_resource(labels_of(resource.attributes()));
 }
 
 class MetricPoints {
@@ -191,33 +147,6 @@ private:
 };
 
 }  // namespace
-
-Status decode_otlp_traces(std::string_view bytes, TelemetrySink& sink) {
-    wire::TracesData data;
-    CULPRIT_TRY_STATUS(parse(bytes, "OTLP traces", data));
-    for (const auto& batch : data.resource_spans()) {
-        const std::string service = service_of(batch.resource());
-        for (const auto& scope : batch.scope_spans())
-            for (const wire::Span& span : scope.spans()) {
-                if (span.start_time_unix_nano() == 0 ||
-                    span.end_time_unix_nano() < span.start_time_unix_nano() ||
-                    span.end_time_unix_nano() > INT64_MAX)
-                    continue;
-                SpanRecord record{.trace_id = hex(span.trace_id()),
-                                  .span_id = hex(span.span_id()),
-                                  .parent_id = hex(span.parent_span_id()),
-                                  .service = service,
-                                  .operation = span.name(),
-                                  .kind = kind_name(span.kind())};
-                record.start_ns = static_cast<std::int64_t>(span.start_time_unix_nano());
-                record.duration_ns = static_cast<std::int64_t>(span.end_time_unix_nano() -
-                                                               span.start_time_unix_nano());
-                take_span_attributes(span, record);
-                sink.on_span(std::move(record));
-            }
-    }
-    return {};
-}
 
 Status decode_otlp_logs(std::string_view bytes, TelemetrySink& sink) {
     wire::LogsData data;
