@@ -9,10 +9,10 @@
 #include <filesystem>
 #include <fstream>
 
-#include "culprit/telemetry/wire_decoder.h"
 #include "culprit/telemetry/otlp_json.h"
 #include "culprit/telemetry/receiver_source.h"
 #include "culprit/telemetry/record_lines.h"
+#include "culprit/telemetry/wire_decoder.h"
 
 namespace culprit {
 namespace {

@@ -14,10 +14,10 @@
 #include <filesystem>
 #include <fstream>
 
-#include "culprit/telemetry/wire_decoder.h"
 #include "culprit/telemetry/collect.h"
 #include "culprit/telemetry/http_client.h"
 #include "culprit/telemetry/receiver_source.h"
+#include "culprit/telemetry/wire_decoder.h"
 #include "wire.pb.h"
 
 namespace culprit {
