@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <httplib.h>
 
+#include <algorithm>
 #include <charconv>
 #include <thread>
 
@@ -15,6 +16,13 @@ std::int64_t integer_parameter(const httplib::Request& request, const char* name
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     return error == std::errc{} && end == text.data() + text.size() ? value : otherwise;
+}
+
+std::int64_t content_length(const httplib::Request& request) {
+    const std::string text = request.get_header_value("Content-Length");
+    std::int64_t value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
 }
 
 class HttpServer final : public HttpFrontDoor {
@@ -37,10 +45,12 @@ public:
         add_otlp("/v1/traces", WireFormat::otlp_traces);
         add_otlp("/v1/metrics", WireFormat::otlp_metrics);
         add_otlp("/v1/logs", WireFormat::otlp_logs);
-        server_.Post("/api/v1/write", [this](const auto& request, auto& response) {
-            answer(WireFormat::remote_write, request, response);
-            if (response.status == 200) response.status = 204;
-        });
+        server_.Post("/api/v1/write",
+                     [this](const httplib::Request& request, httplib::Response& response,
+                            const httplib::ContentReader& reader) {
+                         answer(WireFormat::remote_write, request, response, reader);
+                         if (response.status == 200) response.status = 204;
+                     });
         server_.Get("/healthz", [this](const auto&, auto& response) {
             const ReceiverCounts counts = receiver_.counts();
             response.set_content(
@@ -63,17 +73,42 @@ public:
 
 private:
     void add_otlp(const char* path, WireFormat format) {
-        server_.Post(path, [this, format](const auto& request, auto& response) {
-            const std::string type = request.get_header_value("Content-Type");
-            const bool is_json = type.find("json") != std::string::npos;
-            answer(is_json ? WireFormat::otlp_json : format, request, response);
-            if (response.status == 200)
-                response.set_content(is_json ? "{}" : "",
-                                     is_json ? "application/json" : "application/x-protobuf");
-        });
+        server_.Post(
+            path, [this, format](const httplib::Request& request, httplib::Response& response,
+                                 const httplib::ContentReader& reader) {
+                const std::string type = request.get_header_value("Content-Type");
+                const bool is_json = type.find("json") != std::string::npos;
+                answer(is_json ? WireFormat::otlp_json : format, request, response, reader);
+                if (response.status == 200)
+                    response.set_content(is_json ? "{}" : "",
+                                         is_json ? "application/json" : "application/x-protobuf");
+            });
     }
-    void answer(WireFormat format, const httplib::Request& request, httplib::Response& response) {
-        const auto status = receiver_.accept(format, request.body);
+    void answer(WireFormat format, const httplib::Request& request, httplib::Response& response,
+                const httplib::ContentReader& reader) {
+        // The server's own limit is for what is on the wire; this one is for what that unpacks to.
+        const std::uint64_t bytes_max = receiver_.options().body_bytes_max;
+        std::string body;
+        body.reserve(std::min<std::uint64_t>(
+            static_cast<std::uint64_t>(std::max<std::int64_t>(content_length(request), 0)),
+            bytes_max));
+        bool is_too_large = false;
+        const bool is_whole = reader([&](const char* data, std::size_t size) {
+            is_too_large = body.size() + size > bytes_max;
+            if (!is_too_large) body.append(data, size);
+            return !is_too_large;
+        });
+        if (!is_whole) {
+            response.status = is_too_large ? 413 : 400;
+            // What is left of the body must not be read as the next request.
+            response.set_header("Connection", "close");
+            response.set_content(
+                is_too_large ? fmt::format("a body of at most {} bytes is taken\n", bytes_max)
+                             : "the body is cut off or damaged\n",
+                "text/plain");
+            return;
+        }
+        const auto status = receiver_.accept(format, body);
         response.status = 200;
         if (status) return;
         const bool is_full = status.error().code == ErrorCode::unavailable;

@@ -200,10 +200,41 @@ TEST(ReceiverTest, HttpTakesGzipAnswersBackPressureAndFeedsADiagnosis) {
     EXPECT_EQ(collection->incident_case.incident.spans->size(), 4U);
 }
 
-grpc::Status export_over_grpc(int port, const std::string& method, const std::string& bytes) {
+// A valid message whose one long name packs to almost nothing.
+std::string swollen_message(std::size_t bytes) {
+    wire::TracesData data;
+    auto* span = data.add_resource_spans()->add_scope_spans()->add_spans();
+    span->set_name(std::string(bytes, 'x'));
+    span->set_start_time_unix_nano(now_ns);
+    span->set_end_time_unix_nano(now_ns + 1);
+    return data.SerializeAsString();
+}
+
+TEST(ReceiverTest, ASmallBodyThatUnpacksToALargeOneIsRefused) {
+    const auto receiver = open_receiver({.body_bytes_max = 1U << 20U});
+    auto http = HttpFrontDoor::open(*receiver, "127.0.0.1", 0);
+    ASSERT_TRUE(http.has_value()) << http.error().message;
+    const auto transport = make_curl_transport();
+    const HttpClient packed(*transport, {.url = fmt::format("http://127.0.0.1:{}", (*http)->port()),
+                                         .headers = {{"Content-Encoding", "gzip"}},
+                                         .attempts_max = 1});
+    const auto post = [&](const std::string& body) {
+        return packed.post("/v1/traces", body, "application/x-protobuf", {});
+    };
+    EXPECT_TRUE(post(gzipped(swollen_message(500'000))));
+    const std::string bomb = gzipped(swollen_message(64U << 20U));
+    EXPECT_LT(bomb.size(), 100'000U);
+    EXPECT_THAT(post(bomb).error().message, HasSubstr("HTTP 413"));
+    EXPECT_THAT(post("no gzip").error().message, HasSubstr("HTTP 400"));
+    EXPECT_EQ(receiver->counts().num_spans, 1U);
+}
+
+grpc::Status export_over_grpc(int port, const std::string& method, const std::string& bytes,
+                              grpc_compression_algorithm packing = GRPC_COMPRESS_NONE) {
     grpc::GenericStub stub(
         grpc::CreateChannel(fmt::format("127.0.0.1:{}", port), grpc::InsecureChannelCredentials()));
     grpc::ClientContext context;
+    context.set_compression_algorithm(packing);
     context.set_deadline(
         gpr_time_add(gpr_now(GPR_CLOCK_REALTIME), gpr_time_from_seconds(20, GPR_TIMESPAN)));
     grpc::CompletionQueue queue;
@@ -234,6 +265,20 @@ TEST(ReceiverTest, GrpcTakesExportsAndAnswersResourceExhausted) {
     EXPECT_EQ(export_over_grpc((*grpc)->port(), "/other.Service/Call", "").error_code(),
               grpc::StatusCode::UNIMPLEMENTED);
     EXPECT_EQ(receiver->counts().num_spans, 6U);
+}
+
+TEST(ReceiverTest, GrpcTakesGzipButNotWhatUnpacksBeyondTheLimit) {
+    const auto receiver = open_receiver({.body_bytes_max = 1U << 20U});
+    auto grpc = GrpcFrontDoor::open(*receiver, "127.0.0.1", 0);
+    ASSERT_TRUE(grpc.has_value()) << grpc.error().message;
+    const std::string traces = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+    const auto packed = [&](std::size_t bytes) {
+        return export_over_grpc((*grpc)->port(), traces, swollen_message(bytes),
+                                GRPC_COMPRESS_GZIP);
+    };
+    EXPECT_TRUE(packed(500'000).ok());
+    EXPECT_EQ(packed(8U << 20U).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+    EXPECT_EQ(receiver->counts().num_spans, 1U);
 }
 
 }  // namespace

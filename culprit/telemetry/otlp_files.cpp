@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // A message of the collector is a batch; a longer one is a broken length.
-constexpr std::uint32_t frame_bytes_max = 256U << 20U;
+constexpr std::uint32_t frame_bytes_max = 128U << 20U;
 
 std::vector<std::string> files_of(const std::string& path) {
     static constexpr std::array<std::string_view, 6> extensions = {".json", ".jsonl", ".binpb",

@@ -316,7 +316,7 @@ TEST(OtlpFilesTest, AFrameThatPromisesTooMuchEndsTheFile) {
     const SourceReport report = read_otlp_files({folder.path()}, store, {});
     ASSERT_EQ(report.missing.size(), 3U);
     EXPECT_THAT(report.missing[0], HasSubstr("expected 64 bytes, found 4"));
-    EXPECT_THAT(report.missing[1], HasSubstr("at most 268435456 bytes"));
+    EXPECT_THAT(report.missing[1], HasSubstr("at most 134217728 bytes"));
     EXPECT_THAT(report.missing[2], HasSubstr("c.binpb:1: expected OTLP"));
 }
 
