@@ -163,13 +163,13 @@ class ServersTest(unittest.TestCase):
         columns = {name: self.columns(case) for name, case in cases.items()}
         self.assertGreater(len(columns["prometheus"]), 100)
         self.assertIn("nginx", json.dumps(list(columns["prometheus"])))
-        described = json.load(open(cases["prometheus"] / "collected.json"))
+        described = json.loads((cases["prometheus"] / "collected.json").read_text())
         signals = {c["labels"].get("quantity") for c in described["columns"]}
         self.assertTrue({q for q in signals if q and q.startswith("proxy")}, "nginx is in the catalogue")
         self.same_columns(columns["prometheus"], columns["victoria"])
         # Through remote write the samples are those of the API.
         counts = json.loads(get(f"http://127.0.0.1:{http}/healthz"))
-        self.assertGreater(counts["points"], 10_000)
+        self.assertGreater(counts["points"], 5_000)
         self.assertEqual(counts["malformed"], 0)
         pushed = self.columns(self.collect(
             "pushed", f"receiver: {{url: 'http://127.0.0.1:{http}'}}", at, "{baseline: 5s, suspect: 20s}"))
@@ -212,11 +212,11 @@ class ServersTest(unittest.TestCase):
         (self.folder / "collector.yaml").write_text(
             f"receivers: {{otlp: {{protocols: {{http: {{endpoint: '127.0.0.1:{entry}'}}}}}}}}\n"
             "exporters:\n"
-            f"  otlp: {{endpoint: '127.0.0.1:{grpc}', tls: {{insecure: true}}}}\n"
-            f"  otlphttp: {{endpoint: 'http://127.0.0.1:{http}'}}\n"
+            f"  otlp_grpc: {{endpoint: '127.0.0.1:{grpc}', tls: {{insecure: true}}}}\n"
+            f"  otlp_http: {{endpoint: 'http://127.0.0.1:{http}'}}\n"
             f"  file: {{path: '{self.folder}/spans.binpb', format: proto}}\n"
             "service:\n  telemetry: {metrics: {level: none}}\n"
-            "  pipelines: {traces: {receivers: [otlp], exporters: [otlp, otlphttp, file]}}\n")
+            "  pipelines: {traces: {receivers: [otlp], exporters: [otlp_grpc, otlp_http, file]}}\n")
         self.start(program("collector"), "--config", self.folder / "collector.yaml")
         url = f"http://127.0.0.1:{entry}/v1/traces"
         now = time.time_ns()

@@ -163,33 +163,32 @@ def score(out, datasets):
             for fault in case["faults"]:
                 truths.append((parse_rfc3339(fault["applied"]), parse_rfc3339(fault["removed"]), fault,
                                case, str(path.parent)))
-    rows, quiet = [], 0
-    for line in open(out / "answers.jsonl"):
-        answer = json.loads(line)
-        during = [t for t in truths if t[0] + 8 < answer["asked"] <= t[1]]
-        quiet += not during
-        faults = [t for t in during if t[2]["breaks_component"]]
-        if faults and "ranking" in answer:
-            rows.append((answer, faults))
-    hits = {"first": 0, "first three": 0, "kind": 0}
     catalogue = {p.stem: json.loads(p.read_text())["catalogue"]
                  for p in (pathlib.Path(__file__).parents[2] / "data/faults").glob("*.json")}
-    for answer, faults in rows:
-        named = (answer["findings"] or [{}])[0].get("fault", "")
-        hits["kind"] += catalogue.get(named) in {t[2]["catalogue"] for t in faults}
-        targets = {t[2]["target"] for t in faults}
+    with open(out / "answers.jsonl") as file:
+        answers = [json.loads(line) for line in file]
+    broken, loads, quiet = [], [], 0
+    for answer in answers:
+        during = [t for t in truths if t[0] + 8 < answer["asked"] <= t[1] and t[2]["kind"] != "none"]
+        quiet += not during
+        if not during or "ranking" not in answer:
+            continue
+        targets = {t[2]["target"] for t in during if t[2]["breaks_component"]}
         rank = next((i + 1 for i, s in enumerate(answer["ranking"]) if s in targets), None)
-        hits["first"] += rank == 1
-        hits["first three"] += rank is not None and rank <= 3
-        print(f"{answer['asked'] - faults[0][0]:4.0f} s after  {faults[0][2]['kind']:<20} "
-              f"{','.join(sorted(targets)):<16} rank {rank}  "
-              f"{named:<20} users noticed "
-              f"{faults[0][3]['user_impact']['measurable']}")
-    for name, count in hits.items():
-        print(f"{name}: {count} of {len(rows)}")
-    answers = [json.loads(line) for line in open(out / "answers.jsonl")]
-    print("same answer offline:", sum(a.get("same_offline", False) for a in answers), "of",
-          len(answers), " outside any recorded fault:", quiet)
+        named = (answer["findings"] or [{}])[0].get("fault", "")
+        is_named = catalogue.get(named) in {t[2]["catalogue"] for t in during}
+        (broken if targets else loads).append((rank, is_named))
+        print(f"{answer['asked'] - during[0][0]:4.0f} s after  {during[0][2]['kind']:<20} "
+              f"{','.join(sorted(targets)) or 'the load':<16} rank {rank}  {named:<20} "
+              f"{'named' if is_named else '     '}  users noticed "
+              f"{during[0][3]['user_impact']['measurable']}")
+    print(f"broken component first: {sum(r == 1 for r, _ in broken)} of {len(broken)}, among the first "
+          f"three: {sum(r is not None and r <= 3 for r, _ in broken)}, kind named: "
+          f"{sum(k for _, k in broken)}")
+    print(f"change of the load named: {sum(k for _, k in loads)} of {len(loads)}")
+    print("same answer offline:", sum(bool(a.get("same_offline")) for a in answers), "of",
+          sum("ranking" in a for a in answers), " asked while nothing was injected, or nothing is "
+          "recorded yet:", quiet)
 
 
 def parse_rfc3339(text):
