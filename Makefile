@@ -6,7 +6,7 @@ CASES  ?= data/cases
 METHODS ?= all
 
 .DEFAULT_GOAL := all
-.PHONY: all bootstrap configure test check format format-check tidy layers asan tsan fuzz golden testbed-smoke bench eval new-method install clean quickstart help
+.PHONY: all bootstrap configure test check format format-check tidy layers asan tsan fuzz golden fault-plots testbed-smoke bench eval new-method install clean quickstart help
 
 quickstart: configure  ## Build the program and diagnose the bundled incident, recorded from a real LLM service
 	@cmake --build --preset $(PRESET) -j $(JOBS) --target culprit_app
@@ -48,6 +48,9 @@ tsan:  ## Every test under the thread sanitizer
 fuzz: bootstrap  ## Run each fuzzer for SECONDS (60) on its corpus
 	@cmake --preset fuzz >/dev/null && cmake --build --preset fuzz -j $(JOBS)
 	@tools/fuzz build/fuzz $(or $(SECONDS),60)
+
+fault-plots:  ## Draw what each recorded fault moved (docs/faults)
+	@tools/fault_plots.py datasets/llm-testbed docs/faults
 
 testbed-smoke: all  ## Start the serving stack, break it, record, diagnose, clean up (root; 3 minutes)
 	@testbed/bootstrap
