@@ -171,6 +171,9 @@ private:
     RequestRecord record_;
 };
 
+// The problem of a request that the generator itself broke off.
+constexpr const char* stopped = "stopped";
+
 double quantile(std::vector<double>& values, double share) {
     if (values.empty()) return std::nan("");
     std::ranges::sort(values);
@@ -246,7 +249,7 @@ Result<std::vector<RequestRecord>> run_load(const std::vector<Arrival>& arrivals
         close_done();
     }
     for (auto& [descriptor, exchange] : open) {
-        exchange->finish("stopped");
+        exchange->finish(stopped);
         keep(std::move(exchange->record()));
     }
     open.clear();
@@ -276,7 +279,7 @@ LoadSummary summarise(const std::vector<RequestRecord>& records) {
     for (auto* values : {&first, &gap, &total}) values->reserve(records.size());
     double tokens = 0;
     for (const auto& record : records) {
-        if (!record.problem.empty()) ++summary.failed;
+        if (!record.problem.empty() && record.problem != stopped) ++summary.failed;
         tokens += record.received_tokens;
         if (record.received_tokens > 0) first.push_back(record.first_token_s);
         if (record.received_tokens > 1) gap.push_back(record.token_gap_mean_s);

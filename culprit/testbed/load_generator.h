@@ -56,7 +56,7 @@ std::string load_csv(const std::vector<RequestRecord>& records);
 
 struct LoadSummary {
     std::size_t requests = 0;
-    std::size_t failed = 0;
+    std::size_t failed = 0;  ///< those that the generator broke off when it ended do not count
     double first_token_s_p50 = 0, first_token_s_p95 = 0;
     double token_gap_s_p50 = 0, token_gap_s_p95 = 0;
     double total_s_p50 = 0, total_s_p95 = 0;
