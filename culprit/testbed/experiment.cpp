@@ -35,12 +35,14 @@ std::vector<Arrival> background_arrivals(const BackgroundLoad& load, double seco
     std::vector<Arrival> all;
     for (double begin = 0; begin < seconds; begin += chunk_seconds) {
         const double factor = 1 + load.wander * (2 * random.uniform() - 1);
-        const auto chunk = make_arrivals({.rate_per_s = load.rate_per_s * factor,
-                                          .duration_s = chunk_seconds,
-                                          .prompt_tokens = load.prompt_tokens,
-                                          .output_tokens = load.output_tokens,
-                                          .length_spread = load.length_spread,
-                                          .seed = random.next()});
+        const auto chunk = make_arrivals(
+            {.process = load.constant ? ArrivalProcess::constant : ArrivalProcess::poisson,
+             .rate_per_s = load.rate_per_s * factor,
+             .duration_s = chunk_seconds,
+             .prompt_tokens = load.prompt_tokens,
+             .output_tokens = load.output_tokens,
+             .length_spread = load.length_spread,
+             .seed = random.next()});
         if (!chunk) continue;
         for (auto arrival : *chunk) {
             arrival.time_s += begin;
@@ -330,9 +332,10 @@ private:
             {"split", planned.split},
             {"case", planned.id},
             {"plan_seed", fmt::format("{}", plan_.seed)},
-            {"load", fmt::format("Poisson {} requests/s wandering by {:.0f} %, {} prompt "
+            {"load", fmt::format("{} {} requests/s wandering by {:.0f} %, {} prompt "
                                  "tokens of which {} shared, {} output tokens, lengths "
                                  "+-{:.0f} %",
+                                 plan_.load.constant ? "constant" : "Poisson",
                                  plan_.load.rate_per_s, 100 * plan_.load.wander,
                                  plan_.load.prompt_tokens, plan_.load.shared_prefix_tokens,
                                  plan_.load.output_tokens, 100 * plan_.load.length_spread)},

@@ -57,12 +57,15 @@ Status read_load(const YAML::Node& node, BackgroundLoad& load) {
     double prompt = load.prompt_tokens;
     double output = load.output_tokens;
     double shared = load.shared_prefix_tokens;
+    double constant = load.constant ? 1 : 0;
     CULPRIT_TRY_STATUS(set_numbers(node, {{"rate", &load.rate_per_s},
                                           {"wander", &load.wander},
                                           {"prompt", &prompt},
                                           {"output", &output},
                                           {"spread", &load.length_spread},
-                                          {"shared_prefix", &shared}}));
+                                          {"shared_prefix", &shared},
+                                          {"constant", &constant}}));
+    load.constant = constant != 0;
     load.prompt_tokens = static_cast<int>(prompt);
     load.output_tokens = static_cast<int>(output);
     load.shared_prefix_tokens = static_cast<int>(shared);

@@ -28,6 +28,7 @@ struct BackgroundLoad {
     int output_tokens = 40;
     double length_spread = 0.4;
     int shared_prefix_tokens = 96;
+    bool constant = false;  ///< evenly spaced arrivals, as in the study, instead of Poisson's
 };
 
 struct ExperimentPlan {

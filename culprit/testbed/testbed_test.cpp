@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "culprit/testbed/accelerator.h"
 #include "culprit/testbed/access_log.h"
@@ -372,6 +373,34 @@ cases:
         EXPECT_GE(thermal[i], i * 45 / 4);
         EXPECT_LE(thermal[i], (i + 1) * 45 / 4 + 1);
     }
+}
+
+TEST(ExperimentPlan, TheShippedPlansAreGood) {
+    std::size_t plans = 0;
+    for (const auto& entry :
+         fs::directory_iterator(fs::path(CULPRIT_SOURCE_DIR) / "testbed/plans")) {
+        const auto plan = parse_experiment(read_text_file(entry.path()).value_or(""));
+        ASSERT_TRUE(plan) << entry.path() << ": " << plan.error().message;
+        std::set<std::string> ids;
+        for (const auto& planned : plan->cases) EXPECT_TRUE(ids.insert(planned.id).second);
+        ++plans;
+    }
+    EXPECT_GE(plans, 4u);
+    // What the recorded dataset promises.
+    const auto whole = parse_experiment(
+        read_text_file(CULPRIT_SOURCE_DIR "/testbed/plans/llm-testbed.yaml").value_or(""));
+    std::set<std::string_view> kinds;
+    std::size_t broken = 0;
+    for (const auto& planned : whole->cases) {
+        const bool breaks = std::ranges::any_of(
+            planned.faults, [](const auto& fault) { return fault.kind->breaks_component; });
+        broken += breaks ? 1 : 0;
+        for (const auto& fault : planned.faults)
+            if (fault.kind->breaks_component) kinds.insert(fault.kind->name);
+    }
+    EXPECT_GE(kinds.size(), 20u);
+    EXPECT_GE(broken, 200u);
+    EXPECT_GE(whole->cases.size() - broken, 40u);
 }
 
 TEST(UserImpact, CountsSlowAndFailedRequestsAgainstTheBaseline) {
