@@ -58,7 +58,8 @@ void add_experiment_command(CLI::App& root, Shell& shell) {
     command->add_option("--split", request->options.split, "Only dev or test")
         ->check(CLI::IsMember({"dev", "test"}));
     command->footer(R"(Example:
-  culprit testbed up --scrape 1 && culprit experiment testbed/plans/llm-testbed.yaml --out incidents)");
+  culprit testbed up --scrape 1
+  culprit experiment testbed/plans/llm-testbed.yaml --out incidents)");
     on_run(*command, shell, [request] { return run_experiment_command(*request); });
 }
 
