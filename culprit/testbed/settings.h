@@ -48,7 +48,7 @@ struct Settings {
     std::string proxy_url() const;
     std::string agent_address() const { return network().outside(); }
 
-    static constexpr double replica_cores = 1;  ///< CPU limit of a replica's control group
+    static constexpr double component_cores = 1;  ///< CPU limit of a component's control group
     static constexpr int proxy_port = 8080;
     static constexpr int serve_port = 8000;
     static constexpr int engine_metrics_port = 8001;

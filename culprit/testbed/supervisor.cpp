@@ -120,10 +120,10 @@ private:
             CULPRIT_TRY_STATUS(tree_.create(component.name));
             CULPRIT_TRY_STATUS(create_pod(settings_.network(), component.name, component.host));
         }
-        // As a pod's CPU limit: what goes wrong inside a replica must not take the whole machine,
+        // As a pod's CPU limit: what goes wrong inside a component must not take the whole machine,
         // and with it the clients that measure.
-        for (const auto& replica : settings_.replica_names())
-            CULPRIT_TRY_STATUS(tree_.set_cpu_cores(replica, Settings::replica_cores));
+        for (const auto& component : settings_.components())
+            CULPRIT_TRY_STATUS(tree_.set_cpu_cores(component.name, Settings::component_cores));
         CULPRIT_TRY_STATUS(tree_.create("testbed"));
         for (const auto& replica : settings_.replica_names())
             CULPRIT_TRY_STATUS([&]() -> Status {
