@@ -16,7 +16,7 @@ from vllm.v1.worker.cpu_worker import CPUWorker
 
 SIZE = 4096
 # Written by the engine: byte offset, struct code.
-BUSY_NS, STEPS, TOKENS, DECODE_TOKENS, KV_TOKENS, STEP_BEGIN_NS = 8, 16, 24, 32, 40, 48
+BUSY_NS, STEPS, TOKENS, DECODE_TOKENS, KV_TOKENS, STEP_BEGIN_NS, ENGINE_PID = 8, 16, 24, 32, 40, 48, 56
 # Written by the agent: double.
 CLOCK_RATIO = 128
 # Written by the injector.
@@ -90,6 +90,9 @@ class ControlledScheduler(Scheduler):
     def __init__(self, *arguments, **keywords):
         super().__init__(*arguments, **keywords)
         self.accelerator = shared_file()
+        # An engine killed within a step leaves its stamp behind.
+        self.accelerator.set_integer(STEP_BEGIN_NS, 0)
+        self.accelerator.set_integer(ENGINE_PID, os.getpid())
         self.configured_sequences = self.max_num_active_reqs
         self.configured_tokens = self.max_num_scheduled_tokens
         self.held_blocks = []

@@ -81,6 +81,7 @@ public:
         decode_tokens = 32,
         kv_tokens = 40,
         step_begin_ns = 48,
+        engine_pid = 56,
         clock_ratio = 128,
         max_num_seqs = 256,
         kv_blocks_held = 264,

@@ -297,8 +297,10 @@ public:
         const std::int64_t now = wall_ns();
         const std::lock_guard lock(mutex_);
         for (auto& unit : units_) {
-            // A step that still runs counts up to now.
-            const auto begun = unit.file.integer(Field::step_begin_ns);
+            // A step that still runs counts up to now; a killed or stopped engine gives the
+            // accelerator nothing to do.
+            const auto begun =
+                works(unit.file) ? unit.file.integer(Field::step_begin_ns) : std::int64_t{0};
             const auto busy = unit.file.integer(Field::busy_ns) +
                               (begun > 0 ? std::max<std::int64_t>(0, now - begun) : 0);
             const auto tokens = unit.file.integer(Field::tokens);
@@ -369,6 +371,10 @@ public:
     }
 
 private:
+    static bool works(const AcceleratorFile& file) {
+        const auto pid = static_cast<pid_t>(file.integer(AcceleratorFile::Field::engine_pid));
+        return is_alive(pid) && process_state(pid) != 'T';
+    }
     struct Unit {
         std::string replica;
         AcceleratorFile file;

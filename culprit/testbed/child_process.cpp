@@ -163,12 +163,18 @@ Result<CommandOutput> run_command(const std::vector<std::string>& arguments, dou
     return result;
 }
 
-bool is_alive(pid_t pid) {
+char process_state(pid_t pid) {
     const auto text = read_text_file(fmt::format("/proc/{}/stat", pid));
-    if (!text) return false;
+    if (!text) return '\0';
     const auto after_name = text->rfind(')');
-    return after_name != std::string::npos && after_name + 2 < text->size() &&
-           (*text)[after_name + 2] != 'Z' && (*text)[after_name + 2] != 'X';
+    return after_name != std::string::npos && after_name + 2 < text->size()
+               ? (*text)[after_name + 2]
+               : '\0';
+}
+
+bool is_alive(pid_t pid) {
+    const char state = process_state(pid);
+    return state != '\0' && state != 'Z' && state != 'X';
 }
 
 unsigned long long start_tick(pid_t pid) {

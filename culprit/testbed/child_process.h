@@ -36,6 +36,8 @@ struct CommandOutput {
 Result<CommandOutput> run_command(const std::vector<std::string>& arguments, double seconds_max,
                                   const std::string& input = {});
 
+/// The kernel's letter for it (R, S, D, T, Z, ...); 0 when there is none.
+char process_state(pid_t pid);
 /// True while the process exists and is no zombie.
 bool is_alive(pid_t pid);
 /// The clock tick of the process's start since boot: tells a process from a later one that got the

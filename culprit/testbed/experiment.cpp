@@ -13,6 +13,7 @@
 
 #include "culprit/base/clock.h"
 #include "culprit/base/random.h"
+#include "culprit/testbed/accelerator.h"
 #include "culprit/testbed/cgroup.h"
 #include "culprit/testbed/child_process.h"
 #include "culprit/testbed/load_generator.h"
@@ -385,6 +386,26 @@ double sum_of_metric(const std::string& exposition, const std::string& name) {
     return sum;
 }
 
+// An accelerator still hot, or slow, from the case before would recover through the next baseline.
+// Under the usual load they stay below 70 C at the full clock.
+std::string accelerator_problem(const Settings& settings, const std::string& replica) {
+    constexpr double celsius_max = 74;
+    const auto file = AcceleratorFile::open(settings.accelerator_path(replica));
+    if (!file) return file.error().message;
+    const double ratio = file->number(AcceleratorFile::Field::clock_ratio);
+    if (ratio < 0.99)
+        return fmt::format("has an accelerator at {:.0f} % of its clock", 100 * ratio);
+    httplib::Client agent(settings.agent_address(), Settings::agent_port);
+    const auto answer = agent.Get("/metrics/accelerators");
+    if (!answer) return "has no agent that answers";
+    const auto at = answer->body.find("DCGM_FI_DEV_GPU_TEMP{");
+    const auto found = answer->body.find("container=\"" + replica + "\"", at);
+    if (found == std::string::npos) return "shows no temperature";
+    const double celsius =
+        std::strtod(answer->body.c_str() + answer->body.find('}', found) + 1, nullptr);
+    return celsius > celsius_max ? fmt::format("has an accelerator at {:.0f} C", celsius) : "";
+}
+
 // What is still wrong with one replica: "" = nothing.
 std::string replica_problem(const Settings& settings, const CgroupTree& tree,
                             const std::string& replica) {
@@ -405,25 +426,8 @@ std::string replica_problem(const Settings& settings, const CgroupTree& tree,
     serve.set_connection_timeout(1);
     serve.set_read_timeout(2);
     const auto health = serve.Get("/health");
-    return health && health->status == 200 ? "" : "does not answer";
-}
-
-// An accelerator still hot from the case before would cool down through the next baseline. Under
-// the usual load they stay below 70 C.
-std::string heat_problem(const Settings& settings) {
-    constexpr double celsius_max = 74;
-    httplib::Client agent(settings.agent_address(), Settings::agent_port);
-    const auto answer = agent.Get("/metrics/accelerators");
-    if (!answer) return "the agent does not answer";
-    for (const auto& replica : settings.replica_names()) {
-        const auto at = answer->body.find("DCGM_FI_DEV_GPU_TEMP{");
-        const auto found = answer->body.find("container=\"" + replica + "\"", at);
-        if (found == std::string::npos) return "no temperature of " + replica;
-        const double celsius =
-            std::strtod(answer->body.c_str() + answer->body.find('}', found) + 1, nullptr);
-        if (celsius > celsius_max) return fmt::format("{} is at {:.0f} C", replica, celsius);
-    }
-    return {};
+    if (!health || health->status != 200) return "does not answer";
+    return accelerator_problem(settings, replica);
 }
 
 }  // namespace
@@ -444,7 +448,6 @@ Status wait_until_recovered(const Settings& settings, double seconds_max,
         proxy.set_read_timeout(3);
         const auto answer = proxy.Get("/health");
         if (!answer || answer->status != 200) missing = "the proxy does not reach the service";
-        if (missing.empty()) missing = heat_problem(settings);
         if (missing.empty()) return {};
         if (monotonic_seconds() - begin > seconds_max)
             return fail(ErrorCode::deadline_exceeded,

@@ -28,8 +28,8 @@ Status run_experiment(const Settings& settings, const ExperimentPlan& plan,
                       const std::function<bool()>& stop);
 
 /// Waits until every replica has an engine that answers and no request waiting, the proxy reaches
-/// the service and no accelerator is hot; deadline_exceeded after `seconds_max`. Tells what it
-/// waits for every 20 s.
+/// the service and the accelerators are cool and at their full clock; deadline_exceeded after
+/// `seconds_max`. Tells what it waits for every 20 s.
 Status wait_until_recovered(const Settings& settings, double seconds_max,
                             const std::function<bool()>& stop, const Progress& progress);
 
