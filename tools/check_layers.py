@@ -19,7 +19,7 @@ ALLOWED = {
     "rca": {"frame", "base"},
     "simulator": {"rca", "frame", "base"},
     "tailored": {"signatures", "rca", "stats", "graph", "logs", "frame", "catalogue", "base"},
-    "scorecard": {"simulator", "tailored", "signatures", "rca", "frame", "base"},
+    "scorecard": {"simulator", "tailored", "signatures", "readers", "rca", "frame", "base"},
     "methods": {"tailored", "rca", "causal", "stats", "graph", "logs", "frame", "catalogue", "base"},
     "explain": {"rca", "stats", "logs", "frame", "catalogue", "base"},
     "readers": {"rca", "logs", "frame", "base"},

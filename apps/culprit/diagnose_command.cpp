@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "apps/culprit/command.h"
+#include "apps/culprit/knowledge.h"
 #include "apps/culprit/method_choice.h"
 #include "culprit/base/check.h"
 #include "culprit/explain/explainer.h"
@@ -35,6 +36,7 @@ struct DiagnoseRequest {
     std::string format = "table";
     std::string output;
     bool no_report = false;
+    Knowledge knowledge;
 };
 
 constexpr const char* footer =
@@ -59,7 +61,7 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
 Result<MethodAnswer> answer_of(const Contender& contender, const Incident& incident,
                                const Explainer& explainer, const DiagnoseRequest& request,
                                const std::map<std::string, double>& options) {
-    CULPRIT_TRY(const auto method, make_method(contender.method));
+    CULPRIT_TRY(const auto method, request.knowledge.method(contender.method));
     RunContext context;
     context.variant = contender.variant;
     context.seed = request.seed;
@@ -233,6 +235,7 @@ void add_diagnose_command(CLI::App& root, Shell& shell) {
     command->add_option("--output", request->output, "File to write; - is standard output")
         ->default_str("-");
     command->add_flag("--no-report", request->no_report, "No HTML report beside --format table");
+    add_knowledge_options(*command, request->knowledge);
     command->footer(footer);
     request->output = "-";
     on_run(*command, shell, [request, &shell] { return run_diagnose(*request, shell); });

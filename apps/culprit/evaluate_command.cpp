@@ -21,6 +21,7 @@
 #include "culprit/evaluation/journal.h"
 #include "culprit/evaluation/runner.h"
 #include "culprit/evaluation/summary.h"
+#include "culprit/readers/case_split.h"
 #include "culprit/report/evaluation_text.h"
 
 namespace culprit::cli {
@@ -30,6 +31,7 @@ struct EvaluateRequest {
     std::vector<std::string> paths;
     std::string methods = "all";
     std::string variant = "both";
+    std::string split = "all";
     std::vector<std::string> options;
     std::uint64_t seed = 0;
     double timeout_seconds = 300;
@@ -104,6 +106,12 @@ Result<std::vector<CaseLocation>> all_cases(const std::vector<std::string>& path
     return cases;
 }
 
+Split split_named(const std::string& name) {
+    for (const Split split : {Split::dev, Split::test})
+        if (name == to_string(split)) return split;
+    return Split::all;
+}
+
 struct Outputs {
     EvaluationSummary summary;
     EvaluationHeader header;
@@ -125,7 +133,11 @@ Status write_outputs(const std::string& folder, const std::vector<CellRecord>& c
 
 Result<EvaluationPlan> plan_of(const EvaluateRequest& request) {
     EvaluationPlan plan;
-    CULPRIT_TRY(plan.cases, all_cases(request.paths));
+    CULPRIT_TRY(auto cases, all_cases(request.paths));
+    plan.cases = cases_of(std::move(cases), split_named(request.split));
+    if (plan.cases.empty())
+        return fail(ErrorCode::missing_input,
+                    fmt::format("no case is in the split \"{}\"", request.split));
     CULPRIT_TRY(plan.contenders, contenders_of(request.methods, request.variant));
     CULPRIT_TRY(plan.options, options_of(request.options));
     plan.seed = request.seed;
@@ -191,6 +203,7 @@ std::string command_text(const EvaluateRequest& request) {
     std::string text =
         fmt::format("culprit evaluate {} --methods {} --variant {} --seed {}",
                     fmt::join(request.paths, " "), request.methods, request.variant, request.seed);
+    if (request.split != "all") text += " --split " + request.split;
     for (const std::string& option : request.options) text += " --option " + option;
     return text;
 }
@@ -207,6 +220,9 @@ void add_evaluate_command(CLI::App& root, Shell& shell) {
     command->add_option("--variant", request->variant, "reference|published|both")
         ->check(CLI::IsMember({"reference", "published", "both"}))
         ->default_str("both");
+    command->add_option("--split", request->split, "all|dev|test: which half of the cases")
+        ->check(CLI::IsMember({"all", "dev", "test"}))
+        ->default_str("all");
     command
         ->add_option("--option", request->options,
                      "name=number, for every method that has it; repeatable")

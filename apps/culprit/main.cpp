@@ -40,8 +40,10 @@ int run(int argc, char** argv) {
     add_methods_command(app, shell);
     add_receive_command(app, shell);
     add_assess_command(app, shell);
+    add_scorecard_command(app, shell);
     add_simulate_command(app, shell);
     add_collect_command(app, shell);
+    add_confirm_command(app, shell);
     add_completion_command(app, shell);
     add_experiment_command(app, shell);
     add_inject_command(app, shell);

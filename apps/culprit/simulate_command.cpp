@@ -9,10 +9,8 @@
 #include <vector>
 
 #include "apps/culprit/command.h"
-#include "apps/culprit/method_choice.h"
 #include "culprit/readers/case_reader.h"
 #include "culprit/readers/case_writer.h"
-#include "culprit/scorecard/simulated_scorecard.h"
 #include "culprit/simulator/calibration.h"
 #include "culprit/simulator/stack_simulator.h"
 
@@ -23,11 +21,12 @@ struct SimulateRequest {
     std::string output;
     std::string calibrate;
     std::vector<std::string> kinds;
+    std::uint64_t first_seed = 0;
+    std::size_t count = 10;
     int replicas = 0;
-    bool score = false;
-    std::string format = "table";
-    std::vector<std::string> options;
-    ScorecardOptions card;
+    double alert_delay_seconds = 0.0;
+    double scrape_seconds = 5.0;
+    double baseline_seconds = 285.0;
 };
 
 constexpr const char* footer =
@@ -35,28 +34,23 @@ constexpr const char* footer =
 GPUs and hosts, with the series that their exporters would show. Everything follows from the kind
 and the seed. Seeds below 1000 are for development, seeds from 1000 on for test.
 
-Without --score, cases are written as folders "<component>_<fault>/<seed>" that every command reads.
-With --score, nothing is written: the method `culprit` answers each case, spoiled as asked, and the
-table says how often it was right.
+Cases are written as folders "<component>_<fault>/<seed>" that every command reads.
+`culprit scorecard --simulated` scores the method on such incidents without writing them.
 
 Examples:
   culprit simulate made/ --kind gpu_power_cap --count 3
   culprit simulate made/ --kind traffic_burst --replicas 1000 --count 1
-  culprit simulate --score --seed 1000 --count 20
-  culprit simulate --score --drop 0.5 --no-logs
-  culprit simulate --score --hold-out --kind gpu_thermal,cpu_contention
-  culprit simulate --score --option siblings=0
   culprit simulate --calibrate datasets/llm-testbed/dev)";
 
 Status write_cases(const SimulateRequest& request) {
     const auto kinds = request.kinds.empty() ? simulator::fault_kinds() : request.kinds;
     for (const std::string& kind : kinds)
-        for (std::size_t i = 0; i < request.card.count; ++i) {
-            const std::uint64_t seed = request.card.first_seed + i;
+        for (std::size_t i = 0; i < request.count; ++i) {
+            const std::uint64_t seed = request.first_seed + i;
             simulator::StackConfig config = simulator::random_config(kind, seed);
-            config.scrape_seconds = request.card.scrape_seconds;
-            config.baseline_seconds = request.card.baseline_seconds;
-            config.alert_delay_seconds = request.card.alert_delay_seconds;
+            config.scrape_seconds = request.scrape_seconds;
+            config.baseline_seconds = request.baseline_seconds;
+            config.alert_delay_seconds = request.alert_delay_seconds;
             if (request.replicas > 0) {
                 config.load.requests_per_second *=
                     static_cast<double>(request.replicas) / config.num_replicas;
@@ -121,7 +115,7 @@ Status print_calibration(const SimulateRequest& request) {
         if (group.points.empty()) continue;
         const auto recorded = simulator::mean_point(group.points);
         CULPRIT_TRY(const auto simulated,
-                    simulator::simulated_point(recorded, 1800, request.card.first_seed));
+                    simulator::simulated_point(recorded, 1800, request.first_seed));
         for (const auto& quantity : simulator::compared_quantities()) {
             const double was = recorded.*quantity.value;
             const double is = simulated.*quantity.value;
@@ -137,70 +131,42 @@ Status print_calibration(const SimulateRequest& request) {
 Status run_simulate(SimulateRequest request) {
     if (!request.calibrate.empty()) return print_calibration(request);
     if (request.kinds == std::vector<std::string>{"all"}) request.kinds.clear();
-    CULPRIT_TRY(request.card.method_options, options_of(request.options));
-    request.card.kinds = request.kinds;
-    if (request.score) {
-        CULPRIT_TRY(const Scorecard card, score_on_simulator(request.card));
-        return write_out(request.format == "json" ? scorecard_json(card) : scorecard_text(card));
-    }
     if (request.output.empty())
         return fail(ErrorCode::invalid_input,
-                    "a folder to write to is needed, or --score\nTry: culprit simulate --help");
+                    "expected a folder to write to\nTry: culprit simulate --help");
     return write_cases(request);
 }
 
 }  // namespace
 
 void add_simulate_command(CLI::App& root, Shell& shell) {
-    CLI::App* command = root.add_subcommand(
-        "simulate",
-        "Make labelled incidents of a simulated LLM stack, or score the method on them");
+    CLI::App* command =
+        root.add_subcommand("simulate", "Make labelled incidents of a simulated LLM serving stack");
     auto request = std::make_shared<SimulateRequest>();
-    ScorecardOptions& card = request->card;
     command->add_option("folder", request->output, "Folder to write cases to");
-    command->add_option("--kind", request->kinds, "Fault kinds, separated by commas, or all")
-        ->delimiter(',');
-    command->add_option("--seed", card.first_seed, "First seed")->default_str("0");
-    command->add_option("--count", card.count, "Seeds per kind")
-        ->check(CLI::PositiveNumber)
-        ->default_str("10");
-    command->add_option("--replicas", request->replicas, "Replicas, 1 to 10000; default: by seed")
-        ->check(CLI::Range(1, 10000));
-    command->add_option("--scrape", card.scrape_seconds, "Seconds between scrapes")
-        ->check(CLI::Range(0.5, 300.0))
-        ->default_str("5");
-    command->add_option("--baseline", card.baseline_seconds, "Seconds before the fault")
-        ->check(CLI::Range(10.0, 86400.0))
-        ->default_str("285");
-    command
-        ->add_option("--alert-delay", card.alert_delay_seconds,
-                     "Seconds by which the alert is late")
-        ->check(CLI::Range(0.0, 3600.0))
-        ->default_str("0");
-    command->add_flag("--score", request->score, "Diagnose instead of writing, and score");
-    command->add_option("--drop", card.drop_share, "Share of the series to take away")
-        ->check(CLI::Range(0.0, 0.99))
-        ->default_str("0");
-    command->add_option("--blur", card.blur_seconds, "Moving average over this many seconds")
-        ->check(CLI::Range(0.0, 600.0))
-        ->default_str("0");
-    command->add_flag("--no-logs", card.drop_logs, "Score without logs");
-    command->add_flag("--no-gpu", card.drop_gpu, "Score without GPU series");
-    command->add_flag("--no-mesh", card.drop_mesh, "Score without the service mesh's series");
-    command->add_flag("--hold-out", card.hold_out,
-                      "Score without the signatures of the fault's family");
-    command->add_option("--option", request->options, "name=number for the method; repeatable")
-        ->expected(1)
-        ->take_all();
-    command->add_option("--threads", card.num_threads, "Cases side by side; 0 = all")
-        ->default_str("1");
     command
         ->add_option("--calibrate", request->calibrate,
                      "Folder of the testbed's windows: compare the simulator with them")
         ->check(CLI::ExistingDirectory);
-    command->add_option("--format", request->format, "table|json")
-        ->check(CLI::IsMember({"table", "json"}))
-        ->default_str("table");
+    command->add_option("--kind", request->kinds, "Fault kinds, separated by commas, or all")
+        ->delimiter(',');
+    command->add_option("--seed", request->first_seed, "First seed")->default_str("0");
+    command->add_option("--count", request->count, "Seeds per kind")
+        ->check(CLI::PositiveNumber)
+        ->default_str("10");
+    command->add_option("--replicas", request->replicas, "Replicas, 1 to 10000; default: by seed")
+        ->check(CLI::Range(1, 10000));
+    command->add_option("--scrape", request->scrape_seconds, "Seconds between scrapes")
+        ->check(CLI::Range(0.5, 300.0))
+        ->default_str("5");
+    command->add_option("--baseline", request->baseline_seconds, "Seconds before the fault")
+        ->check(CLI::Range(10.0, 86400.0))
+        ->default_str("285");
+    command
+        ->add_option("--alert-delay", request->alert_delay_seconds,
+                     "Seconds by which the alert is late")
+        ->check(CLI::Range(0.0, 3600.0))
+        ->default_str("0");
     command->footer(footer);
     on_run(*command, shell, [request] { return run_simulate(*request); });
 }

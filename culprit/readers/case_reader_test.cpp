@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "culprit/readers/case_split.h"
 #include "culprit/readers/case_writer.h"
 #include "culprit/readers/columnar_file.h"
 #include "culprit/readers/file_bytes.h"
@@ -343,6 +344,19 @@ TEST_F(CaseFolder, FindsCasesSortedAndRefusesNothing) {
     EXPECT_FALSE(find_cases((root_ / "none").string()));
     fs::create_directories(root_ / "empty");
     EXPECT_FALSE(find_cases((root_ / "empty").string()));
+}
+
+TEST(CaseSplit, FoldersSayItElseTheNameDecides) {
+    EXPECT_EQ(split_of({.path = "set/dev/web_cpu/1", .id = "x"}), Split::dev);
+    EXPECT_EQ(split_of({.path = "set/test/web_cpu/1/", .id = "x"}), Split::test);
+    std::vector<CaseLocation> cases;
+    for (int i = 0; i < 200; ++i)
+        cases.push_back({.path = "set/web_cpu/1", .id = "set/web_cpu/" + std::to_string(i)});
+    const std::size_t dev = cases_of(cases, Split::dev).size();
+    EXPECT_EQ(dev + cases_of(cases, Split::test).size(), 200U);
+    EXPECT_GT(dev, 70U);
+    EXPECT_LT(dev, 130U);
+    EXPECT_EQ(cases_of(cases, Split::all).size(), 200U);
 }
 
 }  // namespace

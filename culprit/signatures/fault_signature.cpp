@@ -159,7 +159,8 @@ void add_effects(FaultSignature& fault, Fields& fields) {
 FaultSignature read_signature(Fields& fields) {
     static constexpr std::array<std::string_view, 3> scopes = {"one", "some", "all"};
     fields.allow_only({"id", "catalogue", "name", "family", "layer", "component", "scope", "prior",
-                       "effects", "signals", "logs", "changes", "decided_by", "remedies"});
+                       "effects", "signals", "logs", "changes", "decided_by", "remedies",
+                       "aliases"});
     FaultSignature fault{.id = fields.text("id"),
                          .catalogue = fields.text("catalogue", false),
                          .name = fields.text("name"),
@@ -176,6 +177,7 @@ FaultSignature read_signature(Fields& fields) {
     add_effects(fault, fields);
     fields.each("logs", [&](Fields& f) { fault.logs.push_back(read_log(f)); });
     fault.changes = fields.texts("changes");
+    fault.aliases = fields.texts("aliases", false);
     fields.each("decided_by", [&](Fields& f) {
         f.allow_only({"signal", "tells"});
         fault.decided_by.push_back({.signal = f.text("signal"), .tells = f.text("tells")});
@@ -300,6 +302,10 @@ Result<FaultLibrary> FaultLibrary::load(const std::filesystem::path& folder) {
     return FaultLibrary(std::move(faults));
 }
 
+FaultLibrary FaultLibrary::of(std::vector<FaultSignature> signatures) {
+    return FaultLibrary(std::move(signatures));
+}
+
 FaultLibrary FaultLibrary::merged_with(const FaultLibrary& other) const {
     std::vector<FaultSignature> merged = signatures_;
     for (const FaultSignature& fault : other.signatures_) {
@@ -318,6 +324,16 @@ FaultLibrary FaultLibrary::without(std::string_view id_or_family) const {
         return fault.id == id_or_family || fault.family == id_or_family;
     });
     return FaultLibrary(std::move(rest));
+}
+
+bool FaultSignature::is_called(std::string_view word) const {
+    return id == word || std::ranges::find(aliases, word) != aliases.end();
+}
+
+const FaultSignature* FaultLibrary::find_by_name(std::string_view id_or_alias) const {
+    const auto found = std::ranges::find_if(
+        signatures_, [&](const FaultSignature& fault) { return fault.is_called(id_or_alias); });
+    return found == signatures_.end() ? nullptr : &*found;
 }
 
 const FaultSignature* FaultLibrary::find(std::string_view id) const {

@@ -99,6 +99,9 @@ struct FaultSignature {
     std::vector<std::string> changes;  ///< kinds of change events that make it likelier
     std::vector<DecidingSignal> decided_by;
     std::vector<Remedy> remedies;
+    std::vector<std::string> aliases;  ///< what injectors and datasets call it
+
+    bool is_called(std::string_view word) const;  ///< by id or alias
 };
 
 /// The faults that Culprit knows: product data (data/faults/*.json), embedded in the library; a
@@ -112,6 +115,7 @@ public:
     static Result<FaultSignature> parse(std::string_view json, std::string_view place);
     /// Every *.json of a folder, in the order of file names. missing_input when there is none.
     static Result<FaultLibrary> load(const std::filesystem::path& folder);
+    static FaultLibrary of(std::vector<FaultSignature> signatures);
     /// Signatures of `other` replace those with the same id; new ones go to the end.
     FaultLibrary merged_with(const FaultLibrary& other) const;
     /// Without the fault of this id or every fault of this family.
@@ -119,6 +123,7 @@ public:
 
     std::span<const FaultSignature> signatures() const { return signatures_; }
     const FaultSignature* find(std::string_view id) const;
+    const FaultSignature* find_by_name(std::string_view id_or_alias) const;
     const LogPatternSet& log_patterns() const { return *log_patterns_; }
 
 private:

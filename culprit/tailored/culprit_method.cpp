@@ -18,7 +18,8 @@ constexpr std::size_t findings_max = 5;
 class Culprit : public Method {
 public:
     Culprit() = default;
-    explicit Culprit(FaultLibrary library) : library_(std::move(library)) {}
+    Culprit(FaultLibrary library, Experience experience)
+        : library_(std::move(library)), experience_(std::move(experience)) {}
     const MethodInfo& info() const override { return info_; }
     Result<Diagnosis> diagnose(const Incident& incident, const RunContext& context) const override;
 
@@ -26,6 +27,7 @@ private:
     const FaultLibrary& library() const { return library_ ? *library_ : FaultLibrary::builtin(); }
 
     std::optional<FaultLibrary> library_;
+    Experience experience_;
     MethodInfo info_ = {
         .name = "culprit",
         .summary =
@@ -109,9 +111,10 @@ Result<Diagnosis> Culprit::diagnose(const Incident& incident, const RunContext& 
     CULPRIT_TRY(auto features, tailored::features_of(incident, Catalogue::builtin(), context.stop));
     if (knows_the_system(features)) {
         const FaultLibrary none;
-        CULPRIT_TRY_STATUS(add_findings(used, context, on("signatures") ? library() : none,
-                                        {.use_siblings = on("siblings"), .use_order = on("order")},
-                                        std::move(features), generic.windows, suspects, diagnosis));
+        CULPRIT_TRY_STATUS(add_findings(
+            used, context, on("signatures") ? library() : none,
+            {.experience = &experience_, .use_siblings = on("siblings"), .use_order = on("order")},
+            std::move(features), generic.windows, suspects, diagnosis));
     }
     diagnosis.ranking = Ranking::from(std::move(suspects));
     if (diagnosis.ranking.empty() || diagnosis.ranking.suspects().front().score <= 0.0) {
@@ -125,8 +128,8 @@ Result<Diagnosis> Culprit::diagnose(const Incident& incident, const RunContext& 
 
 std::unique_ptr<Method> make_culprit() { return std::make_unique<Culprit>(); }
 
-std::unique_ptr<Method> make_culprit(FaultLibrary library) {
-    return std::make_unique<Culprit>(std::move(library));
+std::unique_ptr<Method> make_culprit(FaultLibrary library, Experience experience) {
+    return std::make_unique<Culprit>(std::move(library), std::move(experience));
 }
 
 }  // namespace culprit

@@ -4,12 +4,14 @@
 
 #include "culprit/rca/method.h"
 #include "culprit/signatures/fault_signature.h"
+#include "culprit/tailored/experience.h"
 
 namespace culprit {
 
 /// The tailored method; see docs/method.md.
 std::unique_ptr<Method> make_culprit();
-/// With other fault signatures than the shipped ones.
-std::unique_ptr<Method> make_culprit(FaultLibrary library);
+/// With other fault signatures than the shipped ones, and with what confirmed incidents have
+/// taught.
+std::unique_ptr<Method> make_culprit(FaultLibrary library, Experience experience = {});
 
 }  // namespace culprit

@@ -42,20 +42,32 @@ struct Meaning {
 Meaning meaning_of(const Catalogue& catalogue, const std::string& metric) {
     for (const StudyName& name : study_names)
         if (metric == name.metric) return {.signal = std::string(name.signal)};
-    // A collector may already have made numbers of a histogram: keep its mean, leave the rest.
+    // A collector may already have made numbers of a histogram or a counter: keep means, rates and
+    // the share of prefix hits, leave quantiles.
     std::string_view name = metric;
-    bool is_mean = false;
-    for (const std::string_view suffix : {":mean", ":rate", ":p50", ":p90", ":p95", ":p99"})
+    std::string_view made;
+    for (const std::string_view suffix :
+         {":mean", ":rate", ":ratio", ":p50", ":p90", ":p95", ":p99"})
         if (name.ends_with(suffix)) {
-            if (suffix != ":mean") return {};
-            is_mean = true;
+            made = suffix.substr(1);
             name.remove_suffix(suffix.size());
         }
+    if (made.starts_with("p")) return {};
     const SeriesMatch match = catalogue.match(name);
     if (match.signal == nullptr || match.part == "bucket" || match.signal->type == SignalType::info)
         return {};
-    return {.signal = match.signal->quantity.empty() ? match.signal->name : match.signal->quantity,
-            .part = is_mean ? "mean" : std::string(match.part),
+    std::string signal =
+        match.signal->quantity.empty() ? match.signal->name : match.signal->quantity;
+    const bool is_histogram = match.signal->type != SignalType::counter &&
+                              match.signal->type != SignalType::gauge &&
+                              match.signal->type != SignalType::untyped;
+    if (made == "rate" && (is_histogram || !match.part.empty())) return {};
+    if (made == "ratio") {
+        if (signal != "engine.prefix_hits") return {};
+        return {.signal = "engine.prefix_hit_ratio", .part = "mean", .unit = "1"};
+    }
+    return {.signal = std::move(signal),
+            .part = made.empty() ? std::string(match.part) : std::string(made),
             .unit = match.signal->unit,
             .type = match.signal->type,
             .bad_when_up = match.signal->bad == BadDirection::up};
@@ -184,7 +196,8 @@ private:
             add_into(parts.level, values);
             parts.num_levels += 1.0;
             parts.is_mean = true;
-        } else if (frame_.column(c).unit.ends_with("/s") && meaning.type == SignalType::counter) {
+        } else if (meaning.part == "rate" ||
+                   (frame_.column(c).unit.ends_with("/s") && meaning.type == SignalType::counter)) {
             add_into(parts.rate, values);
         } else if ((meaning.type == SignalType::counter || meaning.type == SignalType::untyped) &&
                    looks_cumulative(values)) {

@@ -88,15 +88,30 @@ double log_ratio(double deviations, double extreme, const Expectation& a, const 
                     std::max(likelihood(deviations, extreme, b), 1e-12));
 }
 
+/// The expectation after what confirmed incidents have shown; see Experience.
+Expectation learned(Expectation e, const Experience::Counts& counts) {
+    const double k = Experience::prior_strength;
+    const double moved = e.up + e.down;
+    e.extreme = (k * moved * e.extreme + counts.extreme) / (k * moved + counts.up + counts.down);
+    e.up = (k * e.up + counts.up) / (k + counts.seen);
+    e.down = (k * e.down + counts.down) / (k + counts.seen);
+    e.flat = std::max(1e-3, 1.0 - e.up - e.down);
+    if (e.up > 0.5) e.expected = Direction::up;
+    if (e.down > 0.5) e.expected = Direction::down;
+    return e;
+}
+
 /// Log odds of a fault against "bystander", summed over signals for each severity.
 class SeverityMixture {
 public:
-    void add(double deviations, double extreme, const ExpectedSignal* expected) {
-        for (std::size_t i = 0; i < severities.size(); ++i)
-            sums_[i] += log_ratio(deviations, extreme,
-                                  expected == nullptr ? severities[i].unmentioned
-                                                      : expectation_of(*expected, severities[i]),
-                                  bystander);
+    void add(double deviations, double extreme, const ExpectedSignal* expected,
+             const Experience::Counts* counts) {
+        for (std::size_t i = 0; i < severities.size(); ++i) {
+            Expectation e = expected == nullptr ? severities[i].unmentioned
+                                                : expectation_of(*expected, severities[i]);
+            if (counts != nullptr) e = learned(e, *counts);
+            sums_[i] += log_ratio(deviations, extreme, e, bystander);
+        }
     }
     double log_odds(double temper) const {
         double highest = -1e300;
@@ -180,12 +195,26 @@ private:
         return service;
     }
 
+    const Experience::Counts* experience_of(const FaultSignature& fault,
+                                            const std::string& signal) const {
+        return options_.experience == nullptr ? nullptr
+                                              : options_.experience->counts(fault.id, signal);
+    }
+
+    /// Relative frequency: the signature's, and one more for each confirmed incident.
+    double prior_of(const FaultSignature& fault) const {
+        if (options_.experience == nullptr) return fault.prior;
+        return fault.prior + static_cast<double>(options_.experience->num_confirmed(fault.id));
+    }
+
     double match_local(const FaultSignature& fault, const SignalIndex& signals,
                        const std::string& service) const {
         SeverityMixture mixture;
         for (const Observation& o : seen_.of.at(service)) {
-            const auto found = signals.find(seen_.features[o.feature].signal);
-            mixture.add(moved_by(o), o.extreme, found == signals.end() ? nullptr : found->second);
+            const std::string& signal = seen_.features[o.feature].signal;
+            const auto found = signals.find(signal);
+            mixture.add(moved_by(o), o.extreme, found == signals.end() ? nullptr : found->second,
+                        experience_of(fault, signal));
         }
         return mixture.log_odds(options_.temper) +
                (options_.use_order ? order(fault, signals, service) : 0.0);
@@ -278,7 +307,8 @@ private:
         const auto take = [&](const std::string& signal, double deviations, double extreme) {
             const auto found = signals.find(signal);
             any = any || (found != signals.end() && found->second->weight >= 2);
-            mixture.add(deviations, extreme, found == signals.end() ? nullptr : found->second);
+            mixture.add(deviations, extreme, found == signals.end() ? nullptr : found->second,
+                        experience_of(fault, signal));
         };
         for (const PeerGroup& group : seen_.groups)
             for (const auto& [signal, deviations] : group.common) take(signal, deviations, 0.0);
@@ -337,7 +367,7 @@ private:
         std::map<const FaultSignature*, double> places;
         for (const Hypothesis& h : all)
             if (h.kind == HypothesisKind::fault && places[h.fault]++ == 0.0)
-                (h.fault->scope == FaultScope::all ? wide : local) += h.fault->prior;
+                (h.fault->scope == FaultScope::all ? wide : local) += prior_of(*h.fault);
         const double faults = 1.0 - options_.nothing_prior - options_.unknown_prior;
         const double wide_share = local > 0.0 ? load_share : 1.0;
         const auto unknowns = static_cast<double>(seen_.of.size());
@@ -347,9 +377,9 @@ private:
             if (h.kind == HypothesisKind::unknown) prior = options_.unknown_prior / unknowns;
             if (h.kind == HypothesisKind::fault)
                 prior = h.fault->scope == FaultScope::all
-                            ? faults * wide_share * h.fault->prior / wide
-                            : faults * (1.0 - (wide > 0.0 ? wide_share : 0.0)) * h.fault->prior /
-                                  local / places[h.fault];
+                            ? faults * wide_share * prior_of(*h.fault) / wide
+                            : faults * (1.0 - (wide > 0.0 ? wide_share : 0.0)) *
+                                  prior_of(*h.fault) / local / places[h.fault];
             h.log_odds += std::log(std::max(prior, 1e-12));
             highest = std::max(highest, h.log_odds);
         }

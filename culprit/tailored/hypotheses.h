@@ -7,6 +7,7 @@
 
 #include "culprit/rca/incident.h"
 #include "culprit/signatures/fault_signature.h"
+#include "culprit/tailored/experience.h"
 #include "culprit/tailored/observations.h"
 
 namespace culprit::tailored {
@@ -43,6 +44,7 @@ struct HypothesisOptions {
     double log_weight = 1.0;  ///< of log patterns
     double nothing_prior = 0.10;
     double unknown_prior = 0.04;
+    const Experience* experience = nullptr;  ///< adds what confirmed incidents have shown
     bool use_siblings = true;
     bool use_order = true;
 };

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 
 #include "culprit/base/random.h"
 #include "culprit/tailored/culprit_method.h"
@@ -150,6 +152,49 @@ TEST(QuantityText, ChoosesThePrefix) {
     EXPECT_EQ(quantity_text(1980, "MHz"), "1980 MHz");
     EXPECT_EQ(quantity_text(0.31, "1"), "31 %");
     EXPECT_EQ(quantity_text(0, "/s"), "0/s");
+}
+
+TEST(Experience, ConfirmedIncidentsMoveTheAnswerTowardsWhatWasSeenHere) {
+    // A fault file that expects the wrong thing: here the memory falls, not the clock.
+    const auto wrong = FaultLibrary::parse(R"({"id": "odd", "name": "Odd", "family": "odd",
+        "layer": "model", "component": "engine", "scope": "one", "prior": 1, "changes": [],
+        "decided_by": [], "logs": [], "remedies": [{"do": "mend"}], "signals": [
+        {"signal": "gpu.sm_clock", "direction": "up", "order": 1, "weight": 3},
+        {"signal": "container_memory_working_set_bytes", "direction": "flat", "order": 0,
+         "weight": 3}]})",
+                                           "odd.json");
+    ASSERT_TRUE(wrong) << wrong.error().message;
+    const FaultLibrary library = FaultLibrary::of({*wrong});
+    const Incident incident = made([](std::size_t replica, const std::string& metric) {
+        return replica == 1 && metric == "container_memory_working_set_bytes" ? 0.3 : 1.0;
+    });
+    const auto probability = [&](const Experience& experience) {
+        const auto diagnosis = run_method(*make_culprit(library, experience), incident, {});
+        double p = 0.0;
+        for (const Finding& f : diagnosis->findings)
+            if (f.fault == "odd" && f.component == "r1") p += f.probability;
+        return p;
+    };
+    Experience experience;
+    const double before = probability(experience);
+    const auto confirmed = confirm(incident, "first", "r1", "odd", library);
+    ASSERT_TRUE(confirmed) << confirmed.error().message;
+    for (int i = 0; i < 5; ++i) experience.add(*confirmed);
+    EXPECT_GT(probability(experience), before + 0.2);
+    EXPECT_FALSE(confirm(incident, "x", "r1", "no such fault", library));
+    EXPECT_FALSE(confirm(incident, "x", "nobody", "odd", library));
+
+    const std::string line = Experience::to_json_line(*confirmed);
+    const auto path = std::filesystem::temp_directory_path() / "culprit_experience_test.jsonl";
+    std::ofstream(path) << line << line << "{\"name\": 1}\n";
+    const auto broken = Experience::read(path.string());
+    ASSERT_FALSE(broken);
+    EXPECT_NE(broken.error().message.find(":3:"), std::string::npos) << broken.error().message;
+    std::ofstream(path) << line;
+    const auto again = Experience::read(path.string());
+    ASSERT_TRUE(again);
+    EXPECT_EQ(Experience::to_json_line(again->front()), line);
+    std::filesystem::remove(path);
 }
 
 }  // namespace

@@ -54,8 +54,48 @@ double mean_of(std::span<const double> values) {
     return count > 0.0 ? sum / count : nan_value;
 }
 
+/// The change of a quantity below which nobody would care, in the feature's unit.
+double least_change(const Feature& feature) {
+    if (feature.kind == FeatureKind::ratio || feature.unit == "1") return 0.01;
+    if (feature.unit == "%") return 1.0;
+    if (feature.kind == FeatureKind::average)
+        return feature.unit == "s" ? 0.5e-3 : feature.unit == "ms" ? 0.5 : 0.0;
+    if (feature.kind == FeatureKind::rate) return feature.unit == "s" ? 0.01 : 0.0;  // cores
+    if (feature.unit == "{request}") return 0.2;
+    if (feature.unit == "Cel") return 1.0;
+    return feature.unit == "W" ? 2.0 : 0.0;
+}
+
+/// The farthest that the mean of `length` successive values strayed from the location while all was
+/// well, in scales: what chance, bursts and heavy tails do by themselves.
+double excursion_of(std::span<const double> before, double location, double scale,
+                    std::size_t length) {
+    length = std::clamp<std::size_t>(length, 1, std::max<std::size_t>(1, before.size() / 2));
+    double farthest = 0.0;
+    double sum = 0.0;
+    double count = 0.0;
+    for (std::size_t i = 0; i < before.size(); ++i) {
+        if (std::isfinite(before[i])) {
+            sum += before[i] - location;
+            count += 1.0;
+        }
+        if (i >= length && std::isfinite(before[i - length])) {
+            sum -= before[i - length] - location;
+            count -= 1.0;
+        }
+        if (i + 1 >= length && count > 0.0)
+            farthest = std::max(farthest, std::abs(sum / count) / scale);
+    }
+    return farthest;
+}
+
+/// Deviations that the quiet time has shown as well count for two at most: as likely as not.
+double beyond_excursion(double deviations, double excursion) {
+    return deviations * std::min(1.0, 2.0 / std::max(excursion, 1e-9));
+}
+
 /// `level`: size of the quantity, for the 5 % floor; NaN takes it from the baseline itself.
-Moved compare(const std::vector<double>& values, const Rows& rows, double level,
+Moved compare(const std::vector<double>& values, const Rows& rows, double level, double least,
               std::vector<double>& scratch) {
     Moved moved;
     const auto before = part(values, rows.reference);
@@ -72,11 +112,14 @@ Moved compare(const std::vector<double>& values, const Rows& rows, double level,
         for (const double v : after) present += std::isfinite(v) && v != 0.0 ? 1.0 : 0.0;
         const double z = stats::count_shift(0.0, static_cast<double>(before.size()), present,
                                             static_cast<double>(after.size()));
-        moved.deviations = present > 0.0 ? std::copysign(z, moved.suspect) : 0.0;
+        const double size = least > 0.0 ? std::abs(moved.suspect) / least : z;
+        moved.deviations = present > 0.0 ? std::copysign(std::min(z, size), moved.suspect) : 0.0;
         return moved;
     }
+    shift->scale += least;
     const double change = shift->suspect_mean - shift->location;
-    moved.deviations = change / shift->scale;
+    moved.deviations = beyond_excursion(
+        change / shift->scale, excursion_of(before, shift->location, shift->scale, after.size()));
     const auto search = part(values, rows.search);
     // A fault shorter than the window, or one that the alert came late for: its own segment. Of an
     // excursion and the way back the first is the effect, the second the recovery.
@@ -84,7 +127,9 @@ Moved compare(const std::vector<double>& values, const Rows& rows, double level,
         const auto onset = stats::find_onset(search, shift->location, shift->scale, trial);
         if (!onset || onset->log_likelihood_ratio < segment_evidence_min) continue;
         const double mean = mean_of(search.subspan(onset->index, onset->end - onset->index));
-        const double z = (mean - shift->location) / shift->scale;
+        const double z = beyond_excursion(
+            (mean - shift->location) / shift->scale,
+            excursion_of(before, shift->location, shift->scale, onset->end - onset->index));
         const bool first = !moved.onset || onset->index + 1 < moved.onset->index;
         const bool same = moved.onset && onset->index <= moved.onset->index + 1;
         if (onset->end - onset->index >= 2 && std::abs(z) >= segment_deviations_min &&
@@ -166,7 +211,7 @@ double extreme_probability(double usual, double suspect) {
 Observation observe_own(const Feature& feature, std::size_t index, const Rows& rows,
                         const Frame& frame, std::vector<double>& scratch) {
     Observation seen{.feature = index, .siblings_now = nan_value};
-    Moved moved = compare(feature.values, rows, nan_value, scratch);
+    Moved moved = compare(feature.values, rows, nan_value, least_change(feature), scratch);
     const auto before = part(feature.values, rows.reference);
     const auto after = part(feature.values, rows.suspect);
     const double step = to_seconds(frame.step());
@@ -235,7 +280,8 @@ void compare_with_siblings(const std::vector<const Feature*>& members,
                            double step_seconds, std::vector<double>& scratch, double& common) {
     const std::size_t n = members.front()->values.size();
     const std::vector<double> median = median_series(members, n, scratch);
-    Moved together = compare(median, rows, nan_value, scratch);
+    const double least = least_change(*members.front());
+    Moved together = compare(median, rows, nan_value, least, scratch);
     common = std::clamp(together.deviations, -deviations_max, deviations_max);
     const double now = mean_of(part(median, rows.suspect));
     const double dispersion = overdispersion(members, rows.reference, step_seconds);
@@ -251,7 +297,7 @@ void compare_with_siblings(const std::vector<const Feature*>& members,
         seen[m]->siblings_now = now;
         if (seen[m]->vanished) continue;  // its own deviation stands: the siblings still report
         for (std::size_t r = 0; r < n; ++r) difference[r] = members[m]->values[r] - median[r];
-        const Moved moved = compare(difference, rows, seen[m]->baseline, scratch);
+        const Moved moved = compare(difference, rows, seen[m]->baseline, least, scratch);
         double z = moved.deviations;
         if (is_rare(*members[m], rows, step_seconds)) {
             // What to expect: the own past, and what happens to the siblings now.

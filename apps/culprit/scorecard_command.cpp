@@ -1,0 +1,125 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "apps/culprit/command.h"
+#include "apps/culprit/knowledge.h"
+#include "apps/culprit/method_choice.h"
+#include "culprit/readers/case_split.h"
+#include "culprit/scorecard/sources.h"
+
+namespace culprit::cli {
+namespace {
+
+struct ScorecardRequest {
+    std::vector<std::string> paths;
+    bool simulated = false;
+    std::string split = "all";
+    std::vector<std::string> options;
+    Knowledge knowledge;
+    bool with_cases = false;
+    std::string format = "table";
+    SimulatedCases made;
+    ScoringOptions scoring;
+};
+
+constexpr const char* footer =
+    R"(What the default method says about labelled incidents: the right component, the right fault kind,
+"nobody is to blame" where nobody is, and whether its probabilities can be believed. The incidents
+can be made worse first, for robustness curves; parts of the method can be switched off, for an
+ablation (`culprit methods culprit` lists them).
+
+Simulated seeds below 1000 are for development, from 1000 on for test. Recorded sets say the side by
+their folders dev/ and test/; of other sets the case's name decides.
+
+Examples:
+  culprit scorecard datasets/llm-testbed --split test --cases
+  culprit scorecard --simulated --seed 1000 --count 20
+  culprit scorecard --simulated --drop 0.5 --no-logs
+  culprit scorecard --simulated --hold-out --kind gpu_thermal,cpu_contention
+  culprit scorecard datasets/llm-testbed --option siblings=0)";
+
+Result<Scorecard> score(ScorecardRequest& request) {
+    if (request.simulated == !request.paths.empty())
+        return fail(ErrorCode::invalid_input,
+                    "expected folders with cases, or --simulated, and not both\n"
+                    "Try: culprit scorecard --help");
+    CULPRIT_TRY(request.scoring.method_options, options_of(request.options));
+    CULPRIT_TRY(request.scoring.library, request.knowledge.library());
+    CULPRIT_TRY(request.scoring.experience, request.knowledge.learned());
+    if (request.simulated) return score_simulated(request.made, request.scoring);
+    std::vector<CaseLocation> cases;
+    for (const std::string& path : request.paths) {
+        CULPRIT_TRY(const auto found, find_cases(path));
+        cases.insert(cases.end(), found.begin(), found.end());
+    }
+    const Split split = request.split == "dev"    ? Split::dev
+                        : request.split == "test" ? Split::test
+                                                  : Split::all;
+    cases = cases_of(std::move(cases), split);
+    if (cases.empty())
+        return fail(ErrorCode::missing_input, "no case is in the split \"" + request.split + "\"");
+    return score_recorded(cases, request.scoring);
+}
+
+Status run_scorecard(ScorecardRequest request) {
+    CULPRIT_TRY(const Scorecard card, score(request));
+    return write_out(request.format == "json" ? scorecard_json(card)
+                                              : scorecard_text(card, request.with_cases));
+}
+
+void add_spoiling_options(CLI::App& command, Spoiling& spoiling) {
+    const auto seconds = [&](const char* name, double& value, const char* help) {
+        command.add_option(name, value, help)->check(CLI::Range(0.0, 86400.0));
+    };
+    command.add_option("--drop", spoiling.drop_share, "Share of the metric series to take away")
+        ->check(CLI::Range(0.0, 0.99));
+    seconds("--blur", spoiling.blur_seconds, "Moving average over this many seconds");
+    seconds("--alert-delay", spoiling.alert_delay_seconds, "Seconds by which the alert is late");
+    seconds("--baseline", spoiling.baseline_seconds, "Seconds of data before the alert");
+    seconds("--scrape", spoiling.scrape_seconds, "Seconds between values");
+    seconds("--until", spoiling.until_seconds, "Seconds of data after the alert");
+    command.add_flag("--no-logs", spoiling.drop_logs, "Without logs");
+    command.add_flag("--no-spans", spoiling.drop_spans, "Without spans");
+    command.add_flag("--no-gpu", spoiling.drop_gpu, "Without GPU series");
+    command.add_flag("--no-engine", spoiling.drop_engine, "Without the serving engine's series");
+    command.add_flag("--no-mesh", spoiling.drop_mesh, "Without the service mesh's series");
+}
+
+}  // namespace
+
+void add_scorecard_command(CLI::App& root, Shell& shell) {
+    CLI::App* command = root.add_subcommand(
+        "scorecard", "Score what the default method says: component, fault kind, calibration");
+    auto request = std::make_shared<ScorecardRequest>();
+    command->add_option("datasets", request->paths, "Folders that hold labelled cases");
+    command->add_flag("--simulated", request->simulated, "Score on simulated incidents instead");
+    command->add_option("--kind", request->made.kinds, "Simulated fault kinds; default: all")
+        ->delimiter(',');
+    command->add_option("--seed", request->made.first_seed, "First simulated seed")
+        ->default_str("0");
+    command->add_option("--count", request->made.count, "Simulated seeds per kind")
+        ->check(CLI::PositiveNumber)
+        ->default_str("10");
+    command->add_option("--split", request->split, "all|dev|test: which half of recorded cases")
+        ->check(CLI::IsMember({"all", "dev", "test"}))
+        ->default_str("all");
+    add_spoiling_options(*command, request->scoring.spoiling);
+    command->add_flag("--hold-out", request->scoring.hold_out,
+                      "Score without the signatures of the fault's family");
+    add_knowledge_options(*command, request->knowledge);
+    command->add_option("--option", request->options, "name=number for the method; repeatable")
+        ->expected(1)
+        ->take_all();
+    command->add_option("--threads", request->scoring.num_threads, "Cases side by side; 0 = all")
+        ->default_str("1");
+    command->add_flag("--cases", request->with_cases, "One line per case first");
+    command->add_option("--format", request->format, "table|json")
+        ->check(CLI::IsMember({"table", "json"}))
+        ->default_str("table");
+    command->footer(footer);
+    on_run(*command, shell, [request] { return run_scorecard(*request); });
+}
+
+}  // namespace culprit::cli

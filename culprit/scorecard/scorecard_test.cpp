@@ -1,0 +1,95 @@
+#include "culprit/scorecard/scorecard.h"
+
+#include <gtest/gtest.h>
+
+#include "culprit/scorecard/sources.h"
+
+namespace culprit {
+namespace {
+
+TEST(Scorecard, FindsClearFaultsAndBlamesNobodyForLoad) {
+    const SimulatedCases cases{
+        .kinds = {"none", "gpu_power_cap", "engine_dead", "traffic_burst", "storage_slow"},
+        .first_seed = 500,
+        .count = 4};
+    const auto card = score_simulated(cases, {});
+    ASSERT_TRUE(card);
+    EXPECT_EQ(card->num_cases, 20U);
+    EXPECT_EQ(card->num_sound, 8U);
+    EXPECT_EQ(card->blamed_falsely, 0U) << scorecard_text(*card, true);
+    EXPECT_GE(card->component_first, 10U) << scorecard_text(*card, true);
+    const auto again = score_simulated(cases, {.num_threads = 2});
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->brier, card->brier);
+    EXPECT_EQ(again->fault_first, card->fault_first);
+}
+
+TEST(Scorecard, SpoiledDataAndUnknownFaultsStillGetAnAnswer) {
+    const ScoringOptions options{
+        .spoiling = {.drop_share = 0.3, .alert_delay_seconds = 60.0, .drop_logs = true},
+        .hold_out = true};
+    const auto card =
+        score_simulated({.kinds = {"gpu_thermal"}, .first_seed = 500, .count = 3}, options);
+    ASSERT_TRUE(card);
+    EXPECT_EQ(card->num_broken, 3U);
+    EXPECT_EQ(card->fault_first, 0U);  // its family was held out
+    EXPECT_FALSE(score_simulated({.kinds = {"gremlins"}}, options));
+}
+
+TEST(Scorecard, CountsSoundWindowsBlameAndCalibration) {
+    const auto card =
+        scorecard_of("made", {{.name = "a",
+                               .kind = "cpu",
+                               .broken = true,
+                               .rank = 1,
+                               .answered_fault = "cpu",
+                               .fault_right = true,
+                               .has_probability = true,
+                               .probability = 0.9},
+                              {.name = "b",
+                               .kind = "cpu",
+                               .broken = true,
+                               .rank = 4,
+                               .has_probability = true,
+                               .probability = 0.6},
+                              {.name = "c", .kind = "none", .answered_component = "x", .rank = 2}});
+    EXPECT_EQ(card.num_broken, 2U);
+    EXPECT_EQ(card.component_first, 1U);
+    EXPECT_EQ(card.component_in_three, 1U);
+    EXPECT_NEAR(card.average_at_5, (1.0 + 0.4) / 2, 1e-12);
+    EXPECT_EQ(card.blamed_falsely, 1U);
+    EXPECT_EQ(card.num_with_fault, 1U);
+    EXPECT_NEAR(card.brier, (0.01 + 0.36) / 2, 1e-12);
+}
+
+TEST(Spoiling, CutsRowsColumnsAndMovesTheAlert) {
+    std::vector<TimePoint> times;
+    for (int r = 0; r < 60; ++r) times.push_back(time_from_seconds(1000 + r));
+    Matrix values(60, 2);
+    for (std::size_t r = 0; r < 60; ++r) values(r, 0) = values(r, 1) = static_cast<double>(r);
+    Incident incident;
+    incident.metrics = *Frame::make(times,
+                                    {{.name = "a_vllm", .service = "a", .metric = "vllm:x"},
+                                     {.name = "a_cpu", .service = "a", .metric = "cpu"}},
+                                    std::move(values));
+    incident.alert = times[30];
+    incident.baseline = {times.front(), times[30]};
+    incident.suspect = {times[30], times.back() + Duration(1)};
+    const Incident worse = spoiled(incident,
+                                   {.blur_seconds = 2.0,
+                                    .alert_delay_seconds = 5.0,
+                                    .baseline_seconds = 20.0,
+                                    .scrape_seconds = 5.0,
+                                    .until_seconds = 15.0,
+                                    .drop_engine = true},
+                                   1);
+    EXPECT_EQ(worse.alert, times[35]);
+    ASSERT_EQ(worse.metrics.num_columns(), 1U);
+    EXPECT_EQ(worse.metrics.column(0).name, "a_cpu");
+    EXPECT_EQ(worse.metrics.num_rows(), 7U);  // 15, 20, ... 45
+    EXPECT_EQ(worse.metrics.times().front(), times[15]);
+    EXPECT_DOUBLE_EQ(worse.metrics.values(0)[1], 19.0);  // mean of 18, 19, 20
+}
+
+}  // namespace
+}  // namespace culprit
