@@ -45,7 +45,10 @@ private:
                     {"order", 1, 0, 1, "weigh the order in which signals moved"},
                     {"changes", 1, 0, 1, "weigh rollouts, restarts and configuration changes"},
                     {"spans", 1, 0, 1, "read spans"},
-                    {"call_flow", 1, 0, 1, "let blame flow along the call graph"}}};
+                    {"call_flow", 1, 0, 1, "let blame flow along the call graph"},
+                    {"temper", 0.9, 0, 2, "share of the log odds of the signals that counts"},
+                    {"correlation", 0.35, 0, 1,
+                     "0: signals of one kind are independent, 1: they are one signal"}}};
 };
 
 /// Does the incident show an LLM engine or a GPU?
@@ -111,10 +114,14 @@ Result<Diagnosis> Culprit::diagnose(const Incident& incident, const RunContext& 
     CULPRIT_TRY(auto features, tailored::features_of(incident, Catalogue::builtin(), context.stop));
     if (knows_the_system(features)) {
         const FaultLibrary none;
-        CULPRIT_TRY_STATUS(add_findings(
-            used, context, on("signatures") ? library() : none,
-            {.experience = &experience_, .use_siblings = on("siblings"), .use_order = on("order")},
-            std::move(features), generic.windows, suspects, diagnosis));
+        CULPRIT_TRY_STATUS(
+            add_findings(used, context, on("signatures") ? library() : none,
+                         {.correlation = {.temper = context.option(info_, "temper"),
+                                          .power = context.option(info_, "correlation")},
+                          .experience = &experience_,
+                          .use_siblings = on("siblings"),
+                          .use_order = on("order")},
+                         std::move(features), generic.windows, suspects, diagnosis));
     }
     diagnosis.ranking = Ranking::from(std::move(suspects));
     if (diagnosis.ranking.empty() || diagnosis.ranking.suspects().front().score <= 0.0) {

@@ -9,37 +9,6 @@
 namespace culprit::tailored {
 namespace {
 
-// P(expected state) by weight 1 to 5: "often" is little better than even, "by definition" nearly
-// certain; what is left goes to "flat" rather than to the opposite direction, because effects hide
-// more often than they turn round.
-constexpr std::array<double, 5> expected_probability = {0.45, 0.72, 0.90, 0.96, 0.985};
-constexpr std::array<double, 5> flat_probability = {0.88, 0.94, 0.97, 0.985, 0.99};
-constexpr double opposite_share = 0.12;
-constexpr Expectation bystander = {.up = 0.03, .down = 0.03, .flat = 0.94, .tail = 2.0};
-
-/// How hard a fault strikes is not known: a mild one hides some of its effects, a severe one moves
-/// signals that its signature does not name (a replica that stands still shows it everywhere).
-/// The likelihood of a hypothesis is the mixture over these levels.
-struct Severity {
-    double prior;
-    std::array<double, 5> shown;  // factor on expected_probability, by weight
-    double stays;                 // factor on the share of flat signals that stay
-    Expectation unmentioned;
-};
-constexpr std::array severities = {Severity{0.25,
-                                            {0.4, 0.5, 0.75, 1.0, 1.0},
-                                            1.0,
-                                            {.up = 0.03, .down = 0.03, .flat = 0.94, .tail = 1.5}},
-                                   Severity{0.50,
-                                            {1.0, 1.0, 1.0, 1.0, 1.0},
-                                            1.0,
-                                            {.up = 0.08, .down = 0.08, .flat = 0.84, .tail = 1.0}},
-                                   Severity{0.25,
-                                            {1.2, 1.1, 1.0, 1.0, 1.0},
-                                            0.8,
-                                            {.up = 0.22, .down = 0.22, .flat = 0.56, .tail = 0.3}}};
-constexpr Expectation anything = {.up = 0.28, .down = 0.28, .flat = 0.44};
-constexpr Expectation quiet = {.up = 0.02, .down = 0.02, .flat = 0.96, .tail = 2.5};
 constexpr double load_share = 0.35;  // prior of faults that reach all replicas, given some fault
 constexpr double order_gain = 0.15;
 constexpr double order_loss = 0.6;
@@ -47,84 +16,10 @@ constexpr double order_reach = 2.5;
 constexpr std::array<double, 5> log_gain = {0.7, 1.5, 3.0, 5.0, 7.0};
 constexpr double log_silence = 0.7;  // a line that belongs to the fault's definition is missing
 constexpr double change_gain = 1.5;
-
-Expectation expectation_of(const ExpectedSignal& expected, const Severity& severity) {
-    const auto w = static_cast<std::size_t>(std::clamp(expected.weight, 1, 5) - 1);
-    if (expected.direction == Direction::flat) {
-        const double flat = severity.stays * flat_probability[w];
-        const double rest = 1.0 - flat;
-        return {.up = rest / 2, .down = rest / 2, .flat = flat, .tail = 1.0};
-    }
-    const double hit = severity.shown[w] * expected_probability[w];
-    const double opposite = opposite_share * (1.0 - hit);
-    Expectation e{.up = opposite,
-                  .down = opposite,
-                  .flat = 1.0 - hit - opposite,
-                  .tail = 0.7,
-                  .expected = expected.direction};
-    (is_upwards(expected.direction) ? e.up : e.down) = hit;
-    const bool extreme =
-        expected.direction == Direction::gone || expected.direction == Direction::surge;
-    e.extreme = extreme ? 0.9 : 0.3;
-    return e;
-}
-
-/// P(deviations | expectation) up to a factor that all expectations share. Chance and side effects
-/// rarely reach far: beyond 2.5 deviations their probability falls with a power of the distance.
-double likelihood(double deviations, double extreme, const Expectation& e) {
-    const State state = state_of(deviations);
-    const double far = std::max(1.0, std::abs(deviations) / 2.5);
-    const double reach = e.tail > 0.0 ? std::pow(far, -e.tail) : 1.0;
-    const bool moves = e.expected != Direction::flat;
-    const double extent = extreme * e.extreme + (1.0 - extreme) * (1.0 - e.extreme);
-    return (state.up * e.up * (moves && is_upwards(e.expected) ? 1.0 : reach) +
-            state.down * e.down * (moves && !is_upwards(e.expected) ? 1.0 : reach)) *
-               extent +
-           state.flat * e.flat;
-}
-
-double log_ratio(double deviations, double extreme, const Expectation& a, const Expectation& b) {
-    return std::log(std::max(likelihood(deviations, extreme, a), 1e-12) /
-                    std::max(likelihood(deviations, extreme, b), 1e-12));
-}
-
-/// The expectation after what confirmed incidents have shown; see Experience.
-Expectation learned(Expectation e, const Experience::Counts& counts) {
-    const double k = Experience::prior_strength;
-    const double moved = e.up + e.down;
-    e.extreme = (k * moved * e.extreme + counts.extreme) / (k * moved + counts.up + counts.down);
-    e.up = (k * e.up + counts.up) / (k + counts.seen);
-    e.down = (k * e.down + counts.down) / (k + counts.seen);
-    e.flat = std::max(1e-3, 1.0 - e.up - e.down);
-    if (e.up > 0.5) e.expected = Direction::up;
-    if (e.down > 0.5) e.expected = Direction::down;
-    return e;
-}
-
-/// Log odds of a fault against "bystander", summed over signals for each severity.
-class SeverityMixture {
-public:
-    void add(double deviations, double extreme, const ExpectedSignal* expected,
-             const Experience::Counts* counts) {
-        for (std::size_t i = 0; i < severities.size(); ++i) {
-            Expectation e = expected == nullptr ? severities[i].unmentioned
-                                                : expectation_of(*expected, severities[i]);
-            if (counts != nullptr) e = learned(e, *counts);
-            sums_[i] += log_ratio(deviations, extreme, e, bystander);
-        }
-    }
-    double log_odds(double temper) const {
-        double highest = -1e300;
-        for (const double sum : sums_) highest = std::max(highest, temper * sum);
-        double total = 0.0;
-        for (std::size_t i = 0; i < severities.size(); ++i)
-            total += severities[i].prior * std::exp(temper * sums_[i] - highest);
-        return highest + std::log(total);
-    }
-
-private:
-    std::array<double, severities.size()> sums_{};
-};
+// Who sends unequal shares: more often the serving framework's router than the proxy before it.
+constexpr double serving_router_share = 0.6;
+// Series that stop are one fact however many they are: their exporter was not reached.
+constexpr double silence_deviations = 8.0;
 
 using SignalIndex = std::unordered_map<std::string, const ExpectedSignal*>;
 
@@ -143,6 +38,8 @@ public:
             for (const ExpectedSignal& expected : fault.signals)
                 index.emplace(expected.signal, &expected);
         }
+        for (const Feature& feature : seen.features)
+            families_.push_back(family_of_signal(feature.signal));
         for (const auto& [service, observations] : seen.of) classify(service, observations);
     }
 
@@ -169,6 +66,7 @@ private:
     void classify(const std::string& service, const std::vector<Observation>& observations) {
         for (const Observation& o : observations) {
             const std::string& signal = seen_.features[o.feature].signal;
+            if (o.vanished) silent_.insert(service);
             if (signal.starts_with("engine.")) engines_.insert(service);
             if (signal.starts_with("gpu.") || signal.starts_with("DCGM_")) gpus_.insert(service);
             if (signal.starts_with("nginx_") || signal.starts_with("proxy."))
@@ -185,14 +83,27 @@ private:
         if (c == "proxy") return proxies_.contains(service);
         if (c == "control_plane") return heads_.contains(service);
         if (c == "gpu") return gpus_.contains(service) || engines_.contains(service);
-        if (c == "engine" || c == "replica" || c == "router" || c == "deployment")
+        if (c == "engine" || c == "replica" || c == "router" || c == "upstream" ||
+            c == "deployment")
             return engines_.contains(service) || (engines_.empty() && !proxies_.contains(service));
         return true;
     }
 
-    std::string blamed(const FaultSignature& fault, const std::string& service) const {
-        if (fault.component == "router" && !heads_.empty()) return *heads_.begin();
-        return service;
+    struct Blamed {
+        std::string component;
+        double share = 1.0;
+    };
+    /// Who can be to blame when this service shows the fault: for what happens in front of it
+    /// whoever is there.
+    std::vector<Blamed> blamed(const FaultSignature& fault, const std::string& service) const {
+        const bool routed = fault.component == "router";
+        if (!routed && fault.component != "upstream") return {{service}};
+        std::vector<Blamed> all;
+        if (routed || proxies_.empty())
+            for (const std::string& head : heads_) all.push_back({head, serving_router_share});
+        for (const std::string& proxy : proxies_)
+            all.push_back({proxy, all.empty() ? 1.0 : 1.0 - serving_router_share});
+        return all.empty() ? std::vector<Blamed>{{service}} : all;
     }
 
     const Experience::Counts* experience_of(const FaultSignature& fault,
@@ -209,14 +120,22 @@ private:
 
     double match_local(const FaultSignature& fault, const SignalIndex& signals,
                        const std::string& service) const {
-        SeverityMixture mixture;
+        FaultEvidence evidence;
         for (const Observation& o : seen_.of.at(service)) {
+            if (o.vanished) continue;
             const std::string& signal = seen_.features[o.feature].signal;
             const auto found = signals.find(signal);
-            mixture.add(moved_by(o), o.extreme, found == signals.end() ? nullptr : found->second,
-                        experience_of(fault, signal));
+            evidence.add(families_[o.feature], moved_by(o), o.extreme,
+                         found == signals.end() ? nullptr : found->second,
+                         experience_of(fault, signal));
         }
-        return mixture.log_odds(options_.temper) +
+        if (silent_.contains(service)) {
+            const auto found = signals.find("up");
+            evidence.add(SignalFamily::presence, -silence_deviations, 1.0,
+                         found == signals.end() ? nullptr : found->second,
+                         experience_of(fault, "up"));
+        }
+        return evidence.log_odds(options_.correlation) +
                (options_.use_order ? order(fault, signals, service) : 0.0);
     }
 
@@ -272,7 +191,7 @@ private:
             if (std::ranges::find(fault.changes, change.kind) != fault.changes.end())
                 return change_gain;
         }
-        return fault.changes.empty() ? 0.0 : -0.5;
+        return fault.changes.empty() || incident_.changes.empty() ? 0.0 : -0.5;
     }
 
     bool has_a_defining_signal(const SignalIndex& signals, const std::string& service) const {
@@ -291,31 +210,35 @@ private:
             const double lines = log_lines(fault, service);
             if (!plausible(fault, service)) continue;
             if (lines <= 0.0 && !has_a_defining_signal(signals, service)) continue;
-            all.push_back({.kind = HypothesisKind::fault,
-                           .fault = &fault,
-                           .component = blamed(fault, service),
-                           .seen_at = service,
-                           .log_odds = match_local(fault, signals, service) + lines +
-                                       changes(fault, service)});
+            const double matched = match_local(fault, signals, service);
+            for (const auto& [component, share] : blamed(fault, service))
+                all.push_back({.kind = HypothesisKind::fault,
+                               .fault = &fault,
+                               .component = component,
+                               .seen_at = service,
+                               .log_odds = matched + std::log(share) +
+                                           std::max(lines, log_lines(fault, component)) +
+                                           changes(fault, component)});
         }
     }
 
     void add_service_wide(std::vector<Hypothesis>& all, const FaultSignature& fault,
                           const SignalIndex& signals) const {
-        SeverityMixture mixture;
+        FaultEvidence evidence;
         bool any = false;
         const auto take = [&](const std::string& signal, double deviations, double extreme) {
             const auto found = signals.find(signal);
             any = any || (found != signals.end() && found->second->weight >= 2);
-            mixture.add(deviations, extreme, found == signals.end() ? nullptr : found->second,
-                        experience_of(fault, signal));
+            evidence.add(family_of_signal(signal), deviations, extreme,
+                         found == signals.end() ? nullptr : found->second,
+                         experience_of(fault, signal));
         };
         for (const PeerGroup& group : seen_.groups)
             for (const auto& [signal, deviations] : group.common) take(signal, deviations, 0.0);
         for (const auto& [service, observations] : seen_.of)
             if (!seen_.group_of.contains(service))
                 for (const Observation& o : observations)
-                    take(seen_.features[o.feature].signal, o.own, o.extreme);
+                    if (!o.vanished) take(seen_.features[o.feature].signal, o.own, o.extreme);
         if (!any) return;
         const bool at_proxy = fault.component == "proxy";
         if (at_proxy && proxies_.empty()) return;
@@ -323,32 +246,45 @@ private:
         double lines = at_proxy ? log_lines(fault, component) : 0.0;
         for (const auto& [service, observations] : seen_.of)
             if (!at_proxy) lines = std::max(lines, log_lines(fault, service));
-        all.push_back({.kind = HypothesisKind::fault,
-                       .fault = &fault,
-                       .component = component,
-                       .log_odds = mixture.log_odds(options_.temper) + lines + changes(fault, "")});
+        all.push_back(
+            {.kind = HypothesisKind::fault,
+             .fault = &fault,
+             .component = component,
+             .log_odds = evidence.log_odds(options_.correlation) + lines + changes(fault, "")});
     }
 
     void add_unknown(std::vector<Hypothesis>& all) const {
         for (const auto& [service, observations] : seen_.of) {
-            double sum = 0.0;
+            Evidence evidence;
             for (const Observation& o : observations)
-                sum += log_ratio(moved_by(o), o.extreme, anything, bystander);
+                if (!o.vanished)
+                    evidence.add(families_[o.feature], log_ratio(moved_by(o), o.extreme, anything));
+            if (silent_.contains(service))
+                evidence.add(SignalFamily::presence, log_ratio(-silence_deviations, 1.0, anything));
             all.push_back({.kind = HypothesisKind::unknown,
                            .component = service,
                            .seen_at = service,
-                           .log_odds = options_.temper * sum});
+                           .log_odds = evidence.total(options_.correlation)});
         }
     }
 
     void add_nothing(std::vector<Hypothesis>& all) const {
         double sum = 0.0;
-        for (const auto& [service, observations] : seen_.of)
+        for (const auto& [service, observations] : seen_.of) {
+            Evidence evidence;
             for (const Observation& o : observations)
-                sum += log_ratio(moved_by(o), o.extreme, quiet, bystander);
-        for (const PeerGroup& group : seen_.groups)
+                if (!o.vanished)
+                    evidence.add(families_[o.feature], log_ratio(moved_by(o), o.extreme, quiet));
+            if (silent_.contains(service))
+                evidence.add(SignalFamily::presence, log_ratio(-silence_deviations, 1.0, quiet));
+            sum += evidence.total(options_.correlation);
+        }
+        for (const PeerGroup& group : seen_.groups) {
+            Evidence evidence;
             for (const auto& [signal, deviations] : group.common)
-                sum += log_ratio(deviations, 0.0, quiet, bystander);
+                evidence.add(family_of_signal(signal), log_ratio(deviations, 0.0, quiet));
+            sum += evidence.total(options_.correlation);
+        }
         // A line that some fault prints and that was not there before needs an explanation.
         double lines = 0.0;
         for (const auto& [service, matches] : logs_)
@@ -357,8 +293,8 @@ private:
                     lines = std::max(
                         lines,
                         log_gain[static_cast<std::size_t>(std::clamp(pattern->weight, 1, 5) - 1)]);
-        all.push_back({.kind = HypothesisKind::nothing,
-                       .log_odds = options_.temper * sum - 0.7 * options_.log_weight * lines});
+        all.push_back(
+            {.kind = HypothesisKind::nothing, .log_odds = sum - 0.7 * options_.log_weight * lines});
     }
 
     void normalise(std::vector<Hypothesis>& all) const {
@@ -398,6 +334,8 @@ private:
     const HypothesisOptions options_;
     const LogMatches& logs_;
     std::vector<SignalIndex> signals_;
+    std::vector<SignalFamily> families_;  // by feature
+    std::set<std::string> silent_;        // some of its signals stopped being reported
     std::set<std::string> engines_;
     std::set<std::string> gpus_;
     std::set<std::string> proxies_;

@@ -7,6 +7,7 @@
 
 #include "culprit/rca/incident.h"
 #include "culprit/signatures/fault_signature.h"
+#include "culprit/tailored/evidence.h"
 #include "culprit/tailored/experience.h"
 #include "culprit/tailored/observations.h"
 
@@ -27,20 +28,9 @@ struct Hypothesis {
     double probability = 0.0;
 };
 
-/// How likely each state is under an expectation; see hypotheses.cpp for the table and its reasons.
-struct Expectation {
-    double up = 0.08;
-    double down = 0.08;
-    double flat = 0.84;
-    double tail = 0.0;  ///< how fast the probability of a move falls with its size; 0: not at all
-    double extreme =
-        0.2;  ///< of what moves, the share that moves to nearly nothing or several times
-    Direction expected = Direction::flat;  ///< the tail does not apply to this direction
-};
-
 /// Numbers that were fitted on the simulator's development seeds; docs/method.md has the fit.
 struct HypothesisOptions {
-    double temper = 0.8;      ///< signals are correlated: their log odds count for this share
+    Correlation correlation;  ///< signals of one kind tell in part the same thing
     double log_weight = 1.0;  ///< of log patterns
     double nothing_prior = 0.10;
     double unknown_prior = 0.04;

@@ -16,7 +16,7 @@ constexpr double rare_events_max = 20.0;  // in the whole reference: below it, G
 constexpr double segment_evidence_min =
     8.0;  // nats: chance segments of this length do not reach it
 constexpr double segment_deviations_min = 2.5;
-constexpr double first_event_deviations = 2.8;  // of a thing that should never happen
+constexpr double first_event_deviations = 3.5;  // of a thing that should never happen
 constexpr double deviations_max = 50.0;
 constexpr double vanished_deviations = -8.0;
 

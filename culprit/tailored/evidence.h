@@ -1,0 +1,92 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+#include "culprit/signatures/fault_signature.h"
+#include "culprit/tailored/experience.h"
+#include "culprit/tailored/observations.h"
+
+namespace culprit::tailored {
+
+/// How likely each state is under an expectation; see evidence.cpp for the table and its reasons.
+struct Expectation {
+    double up = 0.08;
+    double down = 0.08;
+    double flat = 0.84;
+    double tail = 0.0;  ///< how fast the probability of a move falls with its size; 0: not at all
+    double extreme =
+        0.2;  ///< of what moves, the share that moves to nearly nothing or several times
+    Direction expected = Direction::flat;  ///< the tail does not apply to this direction
+};
+
+/// One component under no fault of its own: what others suffer reaches it now and then.
+inline constexpr Expectation bystander = {.up = 0.03, .down = 0.03, .flat = 0.94, .tail = 2.0};
+/// Something is wrong with it, nobody knows what.
+inline constexpr Expectation anything = {.up = 0.28, .down = 0.28, .flat = 0.44};
+/// Nothing is wrong anywhere.
+inline constexpr Expectation quiet = {.up = 0.02, .down = 0.02, .flat = 0.96, .tail = 2.5};
+
+/// log P(observation | e) - log P(observation | bystander). P(deviations | e) sums over the states;
+/// chance and side effects rarely reach far: beyond 2.5 deviations, in a direction that is not the
+/// expected one, the probability falls with the power `tail` of the distance.
+double log_ratio(double deviations, double extreme, const Expectation& e);
+
+/// Signals that rise and fall together, whatever the cause: latencies, work done, GPU activity, ...
+enum class SignalFamily : std::uint8_t {
+    latency,
+    queue,
+    work,
+    gpu_activity,
+    gpu_condition,
+    memory,
+    processor,
+    network,
+    storage,
+    presence,
+    errors,
+    other,
+};
+inline constexpr std::size_t num_signal_families = 12;
+SignalFamily family_of_signal(std::string_view signal);
+
+/// How much correlated evidence counts.
+struct Correlation {
+    double temper = 0.9;  ///< share of all log odds that counts
+    double power = 0.35;  ///< 0: signals of a family are independent; 1: they are one signal
+};
+
+/// Log odds summed over signals. n signals of one family that tell the same thing are no n proofs:
+/// with c_i their log odds, k = (sum |c|)^2 / sum c^2 is the number that really contributes, and
+/// the family counts sum c / k^power.
+class Evidence {
+public:
+    void add(SignalFamily family, double log_odds);
+    double total(const Correlation& correlation) const;
+
+private:
+    struct Sums {
+        double sum = 0.0;
+        double magnitude = 0.0;
+        double squares = 0.0;
+    };
+    std::array<Sums, num_signal_families> families_{};
+};
+
+/// Log odds of one fault at one component. How hard it strikes is not known: a mild fault hides
+/// some of its effects, a severe one moves signals that its signature does not name (a replica that
+/// stands still shows it everywhere). The likelihood is the mixture over three severities.
+class FaultEvidence {
+public:
+    /// `expected` is null for a signal that the signature does not mention, `counts` without
+    /// confirmed incidents.
+    void add(SignalFamily family, double deviations, double extreme, const ExpectedSignal* expected,
+             const Experience::Counts* counts);
+    double log_odds(const Correlation& correlation) const;
+
+private:
+    std::array<Evidence, 3> severities_{};
+};
+
+}  // namespace culprit::tailored
