@@ -37,22 +37,15 @@ TEST(Scorecard, SpoiledDataAndUnknownFaultsStillGetAnAnswer) {
 }
 
 TEST(Scorecard, CountsSoundWindowsBlameAndCalibration) {
-    const auto card =
-        scorecard_of("made", {{.name = "a",
-                               .kind = "cpu",
-                               .broken = true,
-                               .rank = 1,
-                               .answered_fault = "cpu",
-                               .fault_right = true,
-                               .has_probability = true,
-                               .probability = 0.9},
-                              {.name = "b",
-                               .kind = "cpu",
-                               .broken = true,
-                               .rank = 4,
-                               .has_probability = true,
-                               .probability = 0.6},
-                              {.name = "c", .kind = "none", .answered_component = "x", .rank = 2}});
+    Outcome right{.name = "a", .kind = "cpu", .broken = true, .answered_fault = "cpu", .rank = 1};
+    right.fault_right = true;
+    right.has_probability = true;
+    right.probability = 0.9;
+    Outcome wrong{.name = "b", .kind = "cpu", .broken = true, .rank = 4};
+    wrong.has_probability = true;
+    wrong.probability = 0.6;
+    const Outcome blamed{.name = "c", .kind = "none", .answered_component = "x", .rank = 2};
+    const auto card = scorecard_of("made", {right, wrong, blamed});
     EXPECT_EQ(card.num_broken, 2U);
     EXPECT_EQ(card.component_first, 1U);
     EXPECT_EQ(card.component_in_three, 1U);
