@@ -22,7 +22,7 @@ struct ConfirmRequest {
 };
 
 constexpr const char* footer =
-    R"(The file of confirmed incidents is plain text, one incident per line: the component, the fault
+    R"(The file of confirmed incidents is plain text, one incident per line: component, fault,
 and what each known signal of the component did; no raw data. Delete a line to unlearn it.
 
 Each confirmed incident shifts what the fault is expected to look like here by about an eighth of

@@ -25,10 +25,10 @@ struct ScorecardRequest {
 };
 
 constexpr const char* footer =
-    R"(What the default method says about labelled incidents: the right component, the right fault kind,
-"nobody is to blame" where nobody is, and whether its probabilities can be believed. The incidents
-can be made worse first, for robustness curves; parts of the method can be switched off, for an
-ablation (`culprit methods culprit` lists them).
+    R"(What the default method says about labelled incidents: is it the right component, the right
+fault, "nobody is to blame" where nobody is, and can its probabilities be believed? The
+incidents can be made worse first, for robustness curves; parts of the method can be switched
+off, for an ablation (`culprit methods culprit` lists them).
 
 Simulated seeds below 1000 are for development, from 1000 on for test. Recorded sets say the side by
 their folders dev/ and test/; of other sets the case's name decides.
