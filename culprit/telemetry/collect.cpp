@@ -28,12 +28,13 @@ public:
         : config_(config), range_(range), transport_(transport), stop_(std::move(stop)) {}
 
     Status run(Collection& out) {
+        read_stores();
         CULPRIT_TRY(builder_, FrameBuilder::open(SampleGrid::covering(range_, choose_step()),
                                                  config_.spool_directory));
         collect_metric_sources(out);
         collect_logs(out);
         collect_traces(out);
-        collect_files(out);
+        take_stores(out);
         for (const KubernetesConfig& source : config_.kubernetes)
             add(out, source.name, collect_kubernetes(source, range_, transport_, facts_, stop_));
         return finish(out);
@@ -49,6 +50,8 @@ private:
                                         : choose_step_ms(PrometheusReader(client), stop_);
             step_ms = step_ms == 0 ? wanted_ms : std::min(step_ms, wanted_ms);
         }
+        for (const auto& [store, report] : stores_)
+            if (step_ms == 0 && !store->series().empty()) step_ms = store->typical_step_ms();
         return step_ms == 0 ? 5000 : step_ms;
     }
 
@@ -101,27 +104,35 @@ private:
         }
     }
 
-    void collect_files(Collection& out) {
+    // What was pushed is read first: without a Prometheus its series decide about the grid.
+    void read_stores() {
         for (const OtlpFilesConfig& source : config_.otlp_files) {
-            TelemetryStore store;
-            take_store(out, source.name, store, read_otlp_files(source.paths, store, stop_));
+            auto store = std::make_unique<TelemetryStore>();
+            SourceReport report = read_otlp_files(source.paths, *store, stop_);
+            report.name = source.name;
+            stores_.emplace_back(std::move(store), std::move(report));
         }
         for (const ReceiverConfig& source : config_.receivers) {
-            TelemetryStore store;
-            take_store(out, source.name, store,
-                       collect_receiver(source, range_, transport_, store, stop_));
+            auto store = std::make_unique<TelemetryStore>();
+            SourceReport report = collect_receiver(source, range_, transport_, *store, stop_);
+            report.name = source.name;
+            stores_.emplace_back(std::move(store), std::move(report));
         }
     }
 
-    void take_store(Collection& out, const std::string& name, TelemetryStore& store,
-                    SourceReport report) {
+    void take_stores(Collection& out) {
+        for (auto& [store, report] : stores_) take_store(out, *store, std::move(report));
+        stores_.clear();
+    }
+
+    void take_store(Collection& out, TelemetryStore& store, SourceReport report) {
         report.num_items = store.num_lines() + store.num_spans();
         if (auto status = store.to_columns(range_, Catalogue::builtin(), *builder_, facts_, report);
             !status)
             report.error = std::move(status).error();
         store.to_logs(range_, logs_);
         store.to_spans(range_, spans_);
-        add(out, name, std::move(report));
+        out.sources.push_back(std::move(report));
     }
 
     Status finish(Collection& out) {
@@ -153,6 +164,7 @@ private:
     HttpTransport& transport_;
     Stop stop_;
     std::unique_ptr<FrameBuilder> builder_;
+    std::vector<std::pair<std::unique_ptr<TelemetryStore>, SourceReport>> stores_;
     IncidentFacts facts_;
     LogTable logs_;
     SpanTable spans_;

@@ -364,6 +364,34 @@ TEST(TempoReaderTest, SplitsSearchesUntilNothingIsHidden) {
     EXPECT_EQ(report.num_failed, 0U);
 }
 
+TEST(JaegerReaderTest, ABurstWithinTheFinestPieceIsAskedForWithLargerLimits) {
+    // 30 traces in one microsecond.
+    FakeTransport transport([](const HttpRequest& request, std::size_t) -> FakeTransport::Answer {
+        const std::int64_t start = std::stoll(parameter(request, "start"));
+        const std::int64_t end = std::stoll(parameter(request, "end"));
+        const std::int64_t limit = std::stoll(parameter(request, "limit"));
+        std::string traces;
+        for (std::int64_t k = 0; k < std::min<std::int64_t>(limit, 30); ++k)
+            if (start <= 100'500'000 && end > 100'500'000)
+                traces += fmt::format(
+                    "{}{{\"traceID\":\"{}\",\"spans\":[{{\"traceID\":\"{}\",\"spanID\":\"a\","
+                    "\"operationName\":\"x\",\"startTime\":100500000,\"duration\":5,"
+                    "\"processID\":\"p\"}}],\"processes\":{{\"p\":{{\"serviceName\":\"s\"}}}}}}",
+                    k == 0 ? "" : ",", k, k);
+        return {.body = "{\"data\":[" + traces + "]}"};
+    });
+    const HttpClient client = client_of(transport);
+    const TimeRange range{time_from_seconds(100), time_from_seconds(101)};
+    SpanTable spans;
+    TraceRequest request{.range = range, .services = {"s"}, .traces_max = 100, .page_traces = 4};
+    EXPECT_TRUE(collect_jaeger(client, request, spans, {}).missing.empty());
+    EXPECT_EQ(spans.size(), 30U);
+    request.traces_max = 20;
+    const SourceReport report = collect_jaeger(client, request, spans, {});
+    ASSERT_FALSE(report.missing.empty());
+    EXPECT_THAT(report.missing[0], HasSubstr("more than one search returns"));
+}
+
 TEST(JaegerReaderTest, ReadsEveryServiceAndCountsSharedTracesOnce) {
     FakeTransport transport([](const HttpRequest& request, std::size_t) -> FakeTransport::Answer {
         if (request.url.find("/api/services") != std::string::npos)

@@ -36,18 +36,29 @@ struct Found {
     bool is_full = false;  // as many as asked for: there may be more
 };
 
-// Calls `search` over halves of the range until no answer is full.
-Status search_all(TimeRange range, Duration shortest, SourceReport& report,
-                  const std::function<Result<Found>(TimeRange)>& search) {
-    std::vector<TimeRange> open = {range};
+using Search = std::function<Result<Found>(TimeRange piece, std::uint64_t limit)>;
+
+// Calls `search` over halves of the range until no answer is full; a shortest piece that still is
+// gets larger limits.
+Status search_all(const TraceRequest& request, Duration shortest, SourceReport& report,
+                  const Search& search) {
+    std::vector<TimeRange> open = {request.range};
     while (!open.empty()) {
         const TimeRange piece = open.back();
         open.pop_back();
-        CULPRIT_TRY(const Found found, search(piece));
+        std::uint64_t limit = request.page_traces;
+        CULPRIT_TRY(Found found, search(piece, limit));
         if (!found.is_full) continue;
         if (piece.length() <= shortest) {
-            report.add_missing(fmt::format("some traces at {}: more than one search returns",
-                                           format_rfc3339(piece.begin)));
+            while (found.is_full && limit < request.traces_max) {
+                limit = std::min(10 * limit, request.traces_max);
+                const auto more = search(piece, limit);
+                if (!more) break;
+                found = *more;
+            }
+            if (found.is_full)
+                report.add_missing(fmt::format("some traces at {}: more than one search returns",
+                                               format_rfc3339(piece.begin)));
             continue;
         }
         const Duration half = piece.length() / 2 / shortest * shortest;
@@ -61,7 +72,7 @@ Status search_all(TimeRange range, Duration shortest, SourceReport& report,
 Status tempo(const HttpClient& client, const TraceRequest& request, SpanTable& spans,
              SourceReport& report, const Stop& stop) {
     std::set<std::string> ids;
-    const auto search = [&](TimeRange piece) -> Result<Found> {
+    const auto search = [&](TimeRange piece, std::uint64_t limit) -> Result<Found> {
         const auto seconds = [](TimePoint t, std::int64_t round_ns) {
             return std::to_string((to_ns(t) + round_ns) / 1'000'000'000);
         };
@@ -69,7 +80,7 @@ Status tempo(const HttpClient& client, const TraceRequest& request, SpanTable& s
                                                 {{"q", request.query},
                                                  {"start", seconds(piece.begin, 0)},
                                                  {"end", seconds(piece.end, 999'999'999)},
-                                                 {"limit", std::to_string(request.page_traces)}},
+                                                 {"limit", std::to_string(limit)}},
                                                 stop));
         const json parsed = json::parse(body, nullptr, false);
         if (!parsed.is_object()) return fail(ErrorCode::malformed_data, "search is no JSON object");
@@ -79,9 +90,9 @@ Status tempo(const HttpClient& client, const TraceRequest& request, SpanTable& s
             ++num_found;
             ids.insert(text_field(trace, "traceID"));
         }
-        return Found{.is_full = num_found >= request.page_traces};
+        return Found{.is_full = num_found >= limit};
     };
-    CULPRIT_TRY_STATUS(search_all(request.range, std::chrono::seconds(1), report, search));
+    CULPRIT_TRY_STATUS(search_all(request, std::chrono::seconds(1), report, search));
     SpanSink sink(spans, report);
     for (const std::string& id : ids) {
         if (report.num_asked >= request.traces_max) {
@@ -122,7 +133,7 @@ Status jaeger(const HttpClient& client, const TraceRequest& request, SpanTable& 
     std::set<std::string> seen;
     SpanSink sink(spans, report);
     for (const std::string& service : services) {
-        const auto search = [&](TimeRange piece) -> Result<Found> {
+        const auto search = [&](TimeRange piece, std::uint64_t limit) -> Result<Found> {
             std::uint64_t num_found = 0;
             // A body is small enough to be decoded whole, so that a repeated attempt adds nothing.
             std::vector<std::string> bodies;
@@ -138,11 +149,11 @@ Status jaeger(const HttpClient& client, const TraceRequest& request, SpanTable& 
                               {{"service", service},
                                {"start", std::to_string(to_ns(piece.begin) / 1000)},
                                {"end", std::to_string((to_ns(piece.end) + 999) / 1000)},
-                               {"limit", std::to_string(request.page_traces)}},
+                               {"limit", std::to_string(limit)}},
                               elements, stop));
             CULPRIT_TRY_STATUS(elements.finish());
             num_found = bodies.size();
-            if (num_found >= request.page_traces && piece.length() > std::chrono::milliseconds(1))
+            if (num_found >= limit && piece.length() > std::chrono::milliseconds(1))
                 return Found{.is_full = true};
             for (const std::string& body : bodies) {
                 const json parsed = json::parse(body, nullptr, false);
@@ -153,9 +164,9 @@ Status jaeger(const HttpClient& client, const TraceRequest& request, SpanTable& 
                 if (auto decoded = decode_jaeger_trace(body, sink); !decoded)
                     report.add_missing(fmt::format("trace {}: {}", id, decoded.error().message));
             }
-            return Found{.is_full = num_found >= request.page_traces};
+            return Found{.is_full = num_found >= limit};
         };
-        auto status = search_all(request.range, std::chrono::milliseconds(1), report, search);
+        auto status = search_all(request, std::chrono::milliseconds(1), report, search);
         if (!status) report.add_missing(service + ": " + status.error().message);
         CULPRIT_TRY_STATUS(stop.check());
         if (seen.size() >= request.traces_max) {

@@ -18,9 +18,9 @@ struct TraceRequest {
 };
 
 /// Traces from Tempo: search, then fetch each. Tempo has no paging: a search that fills its limit
-/// is split in time halves until each piece fits (down to one second, the resolution of its API,
-/// which is reported where it still does not), so the sample is complete and not the server's
-/// choice.
+/// is split in time halves until each piece fits, down to one second, the resolution of its API. A
+/// second that still does not fit is asked for with larger limits, up to `traces_max`, and reported
+/// where even that is full, so the sample is complete and not the server's choice.
 SourceReport collect_tempo(const HttpClient& client, const TraceRequest& request, SpanTable& spans,
                            const Stop& stop);
 

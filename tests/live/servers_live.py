@@ -7,7 +7,8 @@
     Jaeger, Loki: more than one page, bursts at one time, nothing lost at a border
 
 From Debian: prometheus, prometheus-alertmanager, prometheus-nginx-exporter, nginx, victoria-metrics; from
-tests/live/servers/build, in SERVERS: collector, jaeger, loki. What is not there is skipped and said so.
+tests/live/servers/build, in SERVERS: collector, jaeger; from Grafana, on the PATH: loki. What is not there
+is skipped and said so.
 """
 import csv
 import json
@@ -77,6 +78,9 @@ class ServersTest(unittest.TestCase):
         log.close()
 
         def stop():
+            if process.poll() is not None:
+                text = (self.folder / f"{pathlib.Path(command[0]).name}.log").read_text(errors="replace")
+                print(f"{command[0]} ended by itself, code {process.returncode}:\n{text[-2000:]}")
             process.terminate()
             try:
                 process.wait(10)
@@ -148,7 +152,7 @@ class ServersTest(unittest.TestCase):
         self.start(program("prometheus"), f"--config.file={self.folder}/prometheus.yml",
                    f"--storage.tsdb.path={self.folder}/tsdb",
                    f"--web.listen-address=127.0.0.1:{server}")
-        alert = wait_until("the alert", 60, lambda: json.loads(
+        alert = wait_until("the alert", 180, lambda: json.loads(
             get(f"http://127.0.0.1:{alerts}/api/v2/alerts"))[0])
         time.sleep(26)
         # An alert's own time, as Alertmanager writes it, is what --at takes.
@@ -247,7 +251,8 @@ class ServersTest(unittest.TestCase):
             "processor.jaeger-compact.server-host-port", "processor.zipkin-compact.server-host-port",
             "collector.otlp.grpc.host-port")]
         self.start(program("jaeger"), *ports, f"--query.http-server.host-port=127.0.0.1:{ui}",
-                   f"--collector.otlp.http.host-port=127.0.0.1:{entry}", "--log-level=error")
+                   f"--collector.otlp.http.host-port=127.0.0.1:{entry}", "--log-level=error",
+                   "--collector.queue-size=100000")  # its default of 2000 drops spans of such bursts
         now = time.time_ns()
         begin = now - 8_000_000_000
         url = f"http://127.0.0.1:{entry}/v1/traces"
