@@ -30,12 +30,10 @@ std::string cell_text(const AuditCell& cell) {
 
 // The sum behind a layer's score, as a reader would do it.
 std::string arithmetic(const Assessment& assessment, std::size_t layer) {
-    double points = 0;
     double points_max = 0;
     std::string sum;
     for (const AuditCell& cell : assessment.cells[layer]) {
         if (cell.points_max <= 0) continue;
-        points += cell.points;
         points_max += cell.points_max;
         sum += fmt::format("{}{:g}", sum.empty() ? "" : " + ", cell.points);
     }

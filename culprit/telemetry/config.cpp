@@ -242,8 +242,8 @@ void read_sources(Section& root, CollectConfig& config) {
         section.count("lines_max", source.lines_max, 1e9);
         config.loki.push_back(std::move(source));
     });
-    for (const auto& [key, system] :
-         {std::pair{"tempo", TraceSystem::tempo}, std::pair{"jaeger", TraceSystem::jaeger}})
+    for (const TraceSystem system : {TraceSystem::tempo, TraceSystem::jaeger}) {
+        const char* const key = system == TraceSystem::tempo ? "tempo" : "jaeger";
         root.each(key, [&](Section& section) {
             TraceConfig source{.name = key, .system = system};
             section.text("name", source.name);
@@ -253,6 +253,7 @@ void read_sources(Section& root, CollectConfig& config) {
             section.count("traces_max", source.traces_max, 1e9);
             config.traces.push_back(std::move(source));
         });
+    }
     root.each("kubernetes", [&](Section& section) {
         KubernetesConfig source;
         section.text("name", source.name);

@@ -78,9 +78,9 @@ std::vector<ChangeEvent> IncidentFacts::take_changes() {
         return std::tie(change.time, change.entity, change.kind, change.description);
     };
     std::ranges::sort(changes_, [&](const auto& a, const auto& b) { return key(a) < key(b); });
-    const auto [first, last] = std::ranges::unique(
-        changes_, [&](const auto& a, const auto& b) { return key(a) == key(b); });
-    changes_.erase(first, last);
+    const auto end = std::unique(changes_.begin(), changes_.end(),
+                                 [&](const auto& a, const auto& b) { return key(a) == key(b); });
+    changes_.erase(end, changes_.end());
     return std::move(changes_);
 }
 
