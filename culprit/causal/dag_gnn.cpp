@@ -10,7 +10,7 @@
 #include "culprit/base/random.h"
 #include "culprit/causal/dag_gnn_objective.h"
 
-namespace culprit::causal {
+namespace culprit {
 namespace {
 
 constexpr double learning_rate = 1e-3;
@@ -150,4 +150,4 @@ Result<DagGnnFinding> dag_gnn(MatrixView data, const DagGnnOptions& options, con
     return training.finding();
 }
 
-}  // namespace culprit::causal
+}  // namespace culprit

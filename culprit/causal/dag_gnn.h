@@ -7,7 +7,7 @@
 #include "culprit/base/result.h"
 #include "culprit/base/stop.h"
 
-namespace culprit::causal {
+namespace culprit {
 
 struct DagGnnOptions {
     std::size_t num_hidden = 64;
@@ -45,4 +45,4 @@ struct DagGnnFinding {
 ///           to 1e-9, the number of epochs and the final bound are of the recorded run's size.
 Result<DagGnnFinding> dag_gnn(MatrixView data, const DagGnnOptions& options, const Stop& stop);
 
-}  // namespace culprit::causal
+}  // namespace culprit

@@ -8,7 +8,7 @@
 #include "culprit/base/check.h"
 #include "culprit/causal/small_product.h"
 
-namespace culprit::causal {
+namespace culprit {
 namespace {
 
 constexpr double diagonal_penalty = 100.0;
@@ -382,4 +382,4 @@ double DagGnnObjective::evaluate(std::span<const double> parameters, double lamb
     return elbo_ + acyclicity_term(lambda, c, gradient);
 }
 
-}  // namespace culprit::causal
+}  // namespace culprit

@@ -7,7 +7,7 @@
 
 #include "culprit/base/matrix.h"
 
-namespace culprit::causal {
+namespace culprit {
 
 /// Where each parameter of the auto-encoder lies in one flat vector.
 struct DagGnnLayout {
@@ -102,4 +102,4 @@ private:
     double acyclicity_ = 0.0;
 };
 
-}  // namespace culprit::causal
+}  // namespace culprit

@@ -9,7 +9,7 @@
 #include "culprit/causal/dag_gnn_objective.h"
 #include "culprit/causal/golden_case.h"
 
-namespace culprit::causal {
+namespace culprit {
 namespace {
 
 using Eigen::MatrixXd;
@@ -139,4 +139,4 @@ TEST(DagGnn, LearnsAnAcyclicGraph) {
 }
 
 }  // namespace
-}  // namespace culprit::causal
+}  // namespace culprit

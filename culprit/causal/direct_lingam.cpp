@@ -11,7 +11,7 @@
 #include "culprit/causal/independent_columns.h"
 #include "culprit/stats/moments.h"
 
-namespace culprit::causal {
+namespace culprit {
 namespace {
 
 // Hyvarinen's maximum-entropy approximation for a variable of mean 0 and variance 1.
@@ -116,4 +116,4 @@ Result<LinearDag> direct_lingam(MatrixView data, const Stop& stop) {
     return model;
 }
 
-}  // namespace culprit::causal
+}  // namespace culprit

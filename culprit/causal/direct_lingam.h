@@ -5,7 +5,7 @@
 #include "culprit/base/stop.h"
 #include "culprit/causal/ica_lingam.h"
 
-namespace culprit::causal {
+namespace culprit {
 
 /// LiNGAM without independent components: the most exogenous variable comes next.
 ///
@@ -22,4 +22,4 @@ namespace culprit::causal {
 /// Source:   Shimizu et al., JMLR 12, 2011; the measure: Hyvarinen, Smith, JMLR 14, 2013.
 Result<LinearDag> direct_lingam(MatrixView data, const Stop& stop);
 
-}  // namespace culprit::causal
+}  // namespace culprit

@@ -7,7 +7,7 @@
 #include "culprit/causal/ica_lingam.h"
 #include "culprit/causal/pcmci.h"
 
-namespace culprit::causal {
+namespace culprit {
 namespace {
 
 // From the unmixing matrix on, LiNGAM is deterministic; FastICA itself starts unseeded.
@@ -76,4 +76,4 @@ TEST(PcmciGolden, ParentsPValuesAndGraphEqualTigramite) {
 }
 
 }  // namespace
-}  // namespace culprit::causal
+}  // namespace culprit

@@ -16,7 +16,7 @@
 #include "culprit/graph/enumeration.h"
 #include "culprit/stats/correlation_matrix.h"
 
-namespace culprit::causal {
+namespace culprit {
 namespace {
 
 struct Model {
@@ -188,4 +188,4 @@ TEST(Ges, CopiesAndAStopAreDefined) {
 }
 
 }  // namespace
-}  // namespace culprit::causal
+}  // namespace culprit

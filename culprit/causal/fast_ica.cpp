@@ -11,7 +11,7 @@
 #include "culprit/base/random.h"
 #include "culprit/stats/moments.h"
 
-namespace culprit::causal {
+namespace culprit {
 namespace {
 
 using Eigen::Index;
@@ -120,4 +120,4 @@ Result<FastIcaFinding> fast_ica(MatrixView data, const FastIcaOptions& options, 
     return finding;
 }
 
-}  // namespace culprit::causal
+}  // namespace culprit

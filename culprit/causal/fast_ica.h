@@ -8,7 +8,7 @@
 #include "culprit/base/result.h"
 #include "culprit/base/stop.h"
 
-namespace culprit::causal {
+namespace culprit {
 
 struct FastIcaOptions {
     int iterations_max = 1000;
@@ -39,4 +39,4 @@ struct FastIcaFinding {
 ///           (parallel, logcosh, svd whitening) from the same start, 1e-6 when converged.
 Result<FastIcaFinding> fast_ica(MatrixView data, const FastIcaOptions& options, const Stop& stop);
 
-}  // namespace culprit::causal
+}  // namespace culprit

@@ -11,7 +11,7 @@
 #include "culprit/causal/pc.h"
 #include "culprit/causal/subsets.h"
 
-namespace culprit::causal {
+namespace culprit {
 namespace {
 
 using NodeSet = std::vector<std::size_t>;  // ascending
@@ -296,4 +296,4 @@ Result<GesResult> ges(std::size_t num_nodes, const LocalScore& score, const GesO
     return Search(num_nodes, score, options).run();
 }
 
-}  // namespace culprit::causal
+}  // namespace culprit

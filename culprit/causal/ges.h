@@ -9,7 +9,7 @@
 #include "culprit/base/stop.h"
 #include "culprit/graph/mixed_graph.h"
 
-namespace culprit::causal {
+namespace culprit {
 
 /// How well `parents` (ascending) explain `node`; the score of a graph is the sum over its nodes.
 /// Search assumes that equivalent DAGs score alike.
@@ -55,4 +55,4 @@ Result<GesResult> ges(std::size_t num_nodes, const LocalScore& score,
 /// The CPDAG of a DAG: its skeleton, its colliders, Meek's rules.
 MixedGraph cpdag_of(const MixedGraph& dag);
 
-}  // namespace culprit::causal
+}  // namespace culprit

@@ -9,7 +9,7 @@
 
 #include "culprit/base/matrix.h"
 
-namespace culprit::causal {
+namespace culprit {
 
 /// Reads what tests/golden/causal holds; for tests only.
 struct GoldenTable {
@@ -62,4 +62,4 @@ inline Matrix golden_matrix(const nlohmann::json& rows) {
     return matrix;
 }
 
-}  // namespace culprit::causal
+}  // namespace culprit

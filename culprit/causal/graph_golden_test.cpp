@@ -17,10 +17,6 @@
 namespace culprit {
 namespace {
 
-using causal::golden_csv;
-using causal::golden_json;
-using causal::golden_matrix;
-
 class GraphGolden : public testing::TestWithParam<std::string> {
 protected:
     nlohmann::json golden = golden_json(GetParam() + "/graphs.json");
@@ -84,7 +80,7 @@ INSTANTIATE_TEST_SUITE_P(Blocks, GraphGolden,
 class InputGolden : public testing::TestWithParam<std::string> {
 protected:
     nlohmann::json golden = golden_json(GetParam() + "/graphs.json");
-    causal::GoldenTable table = golden_csv(GetParam() + "/input.csv");
+    GoldenTable table = golden_csv(GetParam() + "/input.csv");
 };
 
 TEST_P(InputGolden, Correlations) {

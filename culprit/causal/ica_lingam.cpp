@@ -12,7 +12,7 @@
 #include "culprit/stats/linear_assignment.h"
 #include "culprit/stats/moments.h"
 
-namespace culprit::causal {
+namespace culprit {
 namespace {
 
 constexpr double zero_weight_cost = 1e300;  // of an unmixing weight of 0, whose inverse is infinite
@@ -153,4 +153,4 @@ Result<IcaLingamFinding> ica_lingam(MatrixView data, const FastIcaOptions& optio
     return finding;
 }
 
-}  // namespace culprit::causal
+}  // namespace culprit

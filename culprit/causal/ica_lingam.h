@@ -8,7 +8,7 @@
 #include "culprit/base/stop.h"
 #include "culprit/causal/fast_ica.h"
 
-namespace culprit::causal {
+namespace culprit {
 
 /// A linear acyclic model x_i = sum_j effects(i, j) x_j + e_i.
 struct LinearDag {
@@ -60,4 +60,4 @@ struct IcaLingamFinding {
 Result<IcaLingamFinding> ica_lingam(MatrixView data, const FastIcaOptions& options,
                                     const Stop& stop);
 
-}  // namespace culprit::causal
+}  // namespace culprit

@@ -4,7 +4,7 @@
 
 #include "culprit/stats/moments.h"
 
-namespace culprit::causal {
+namespace culprit {
 
 std::vector<std::size_t> independent_columns(MatrixView data) {
     constexpr double share_min = 1e-8;
@@ -30,4 +30,4 @@ std::vector<std::size_t> independent_columns(MatrixView data) {
     return kept;
 }
 
-}  // namespace culprit::causal
+}  // namespace culprit

@@ -7,7 +7,7 @@
 #include "culprit/causal/subsets.h"
 #include "culprit/stats/partial_correlation.h"
 
-namespace culprit::causal {
+namespace culprit {
 namespace {
 
 class LinkTests {
@@ -87,4 +87,4 @@ Result<PcSingleFinding> pc_single(MatrixView correlation, std::size_t num_sample
     return finding;
 }
 
-}  // namespace culprit::causal
+}  // namespace culprit

@@ -8,7 +8,7 @@
 #include "culprit/base/result.h"
 #include "culprit/base/stop.h"
 
-namespace culprit::causal {
+namespace culprit {
 
 struct PcSingleOptions {
     double alpha = 0.001;
@@ -49,4 +49,4 @@ Result<PcSingleFinding> pc_single(MatrixView correlation, std::size_t num_sample
                                   std::size_t target, const std::vector<std::size_t>& candidates,
                                   const PcSingleOptions& options, const Stop& stop);
 
-}  // namespace culprit::causal
+}  // namespace culprit

@@ -12,7 +12,7 @@
 #include "culprit/stats/moments.h"
 #include "culprit/stats/partial_correlation.h"
 
-namespace culprit::causal {
+namespace culprit {
 namespace {
 
 using Eigen::Index;
@@ -252,4 +252,4 @@ Result<PcmciFinding> pcmci(MatrixView data, const PcmciOptions& options, const S
     return finding;
 }
 
-}  // namespace culprit::causal
+}  // namespace culprit

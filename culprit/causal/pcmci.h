@@ -8,7 +8,7 @@
 #include "culprit/base/result.h"
 #include "culprit/base/stop.h"
 
-namespace culprit::causal {
+namespace culprit {
 
 struct PcmciOptions {
     std::size_t lag_max = 10;
@@ -70,4 +70,4 @@ struct PcmciFinding {
 /// Differs:  what its conditions determine within rounding is independent (p = 1) here.
 Result<PcmciFinding> pcmci(MatrixView data, const PcmciOptions& options, const Stop& stop);
 
-}  // namespace culprit::causal
+}  // namespace culprit

@@ -7,7 +7,7 @@
 #include "culprit/base/check.h"
 #include "culprit/causal/subsets.h"
 
-namespace culprit::causal {
+namespace culprit {
 namespace {
 
 // The chi-square p-values of (F, column | set); sets as sorted positions within the searched
@@ -15,15 +15,17 @@ namespace {
 class RegimeTests {
 public:
     RegimeTests(const stats::CodeTable& table, std::size_t f_node,
-                const std::vector<std::size_t>& columns)
-        : table_(table), f_node_(f_node), columns_(columns) {}
+                const std::vector<std::size_t>& columns, TestCounts& counts)
+        : table_(table), f_node_(f_node), columns_(columns), counts_(counts) {}
 
-    double p_value(std::size_t y, const std::vector<std::size_t>& given) {
+    double p_value(std::size_t y, const std::vector<std::size_t>& given, double alpha) {
         const auto known = cache_.find({y, given});
         if (known != cache_.end()) return known->second;
         std::vector<std::size_t> variables;
         for (const std::size_t s : given) variables.push_back(columns_[s]);
         const double p = stats::chi_square(table_, f_node_, columns_[y], variables).p_value;
+        ++counts_.tests;
+        counts_.fragile += p > alpha / 2.0 && p < alpha * 2.0 ? 1 : 0;
         if (cache_.size() < cached_tests_max) cache_.emplace(std::pair(y, given), p);
         return p;
     }
@@ -33,6 +35,7 @@ private:
     const stats::CodeTable& table_;
     std::size_t f_node_;
     const std::vector<std::size_t>& columns_;
+    TestCounts& counts_;
     std::map<std::pair<std::size_t, std::vector<std::size_t>>, double> cache_;
 };
 
@@ -64,7 +67,7 @@ Result<RegimeSkeleton> skeleton(RegimeTests& tests, std::size_t num, double alph
                     if (s != y && linked[s]) pool.push_back(s);
             for_subsets(pool, d, [&](const std::vector<std::size_t>& given) {
                 if (stop.requested()) return true;
-                const double p = tests.p_value(y, given);
+                const double p = tests.p_value(y, given, alpha);
                 if (p > alpha) {
                     linked[y] = false;
                     return true;
@@ -99,11 +102,11 @@ std::vector<std::size_t> order_by_p(std::vector<std::size_t> fresh, const Regime
 Result<std::vector<std::size_t>> psi_pc(const stats::CodeTable& table, std::size_t f_node,
                                         const std::vector<std::size_t>& columns,
                                         const PsiPcOptions& options, const Permute& permute,
-                                        const Stop& stop) {
+                                        const Stop& stop, TestCounts& counts) {
     CULPRIT_CHECK(options.alpha_step > 0.0);
     std::vector<std::size_t> found;
     if (columns.empty()) return found;
-    RegimeTests tests(table, f_node, columns);
+    RegimeTests tests(table, f_node, columns, counts);
     for (int step = 0;; ++step) {
         const double alpha = options.alpha_start + step * options.alpha_step;
         if (!(alpha < options.alpha_max)) break;
@@ -138,7 +141,8 @@ Result<HierarchicalFinding> hierarchical_psi_pc(const stats::CodeTable& table, s
             const std::vector<std::size_t> chunk(shuffled.begin() + static_cast<long>(first),
                                                  shuffled.begin() + static_cast<long>(last));
             const PsiPcOptions local = {.alpha_start = options.local_alpha, .rule = options.rule};
-            CULPRIT_TRY(const auto found, psi_pc(table, f_node, chunk, local, permute, stop));
+            CULPRIT_TRY(const auto found,
+                        psi_pc(table, f_node, chunk, local, permute, stop, finding.counts));
             survivors.insert(survivors.end(), found.begin(), found.end());
         }
         ++finding.num_levels;
@@ -150,8 +154,9 @@ Result<HierarchicalFinding> hierarchical_psi_pc(const stats::CodeTable& table, s
     const PsiPcOptions global = {.alpha_start = options.start_alpha,
                                  .enough = finding.candidates.size(),
                                  .rule = options.rule};
-    CULPRIT_TRY(finding.ranked, psi_pc(table, f_node, finding.candidates, global, permute, stop));
+    CULPRIT_TRY(finding.ranked,
+                psi_pc(table, f_node, finding.candidates, global, permute, stop, finding.counts));
     return finding;
 }
 
-}  // namespace culprit::causal
+}  // namespace culprit

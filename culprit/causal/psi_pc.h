@@ -6,9 +6,10 @@
 
 #include "culprit/base/result.h"
 #include "culprit/base/stop.h"
+#include "culprit/causal/independence_test.h"
 #include "culprit/stats/contingency.h"
 
-namespace culprit::causal {
+namespace culprit {
 
 /// Reorders a list of variables at random; the only source of randomness of the search.
 using Permute = std::function<void(std::vector<std::size_t>&)>;
@@ -40,10 +41,11 @@ struct PsiPcOptions {
 /// Refuses:  a stop request.
 /// Source:   Ikram, Chakraborty, Mitra, Saini, Bagchi, Kocaoglu, NeurIPS 2022 (Psi-PC, localised).
 ///           Parity: the study's rcd with the same permutations: same list.
+/// Counts:   each distinct test once, at the first level alpha that asked for it.
 Result<std::vector<std::size_t>> psi_pc(const stats::CodeTable& table, std::size_t f_node,
                                         const std::vector<std::size_t>& columns,
                                         const PsiPcOptions& options, const Permute& permute,
-                                        const Stop& stop);
+                                        const Stop& stop, TestCounts& counts);
 
 struct HierarchicalOptions {
     std::size_t chunk_size = 5;  ///< gamma
@@ -56,6 +58,7 @@ struct HierarchicalFinding {
     std::vector<std::size_t> ranked;      ///< most likely first
     std::vector<std::size_t> candidates;  ///< what the levels of chunks left over
     std::size_t num_levels = 0;
+    TestCounts counts = {};  ///< each test at the first alpha that asked for it
 };
 
 /// RCD: random chunks of `chunk_size` variables are searched on their own, the survivors together,
@@ -65,4 +68,4 @@ Result<HierarchicalFinding> hierarchical_psi_pc(const stats::CodeTable& table, s
                                                 const HierarchicalOptions& options,
                                                 const Permute& permute, const Stop& stop);
 
-}  // namespace culprit::causal
+}  // namespace culprit

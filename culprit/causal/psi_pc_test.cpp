@@ -9,7 +9,7 @@
 #include "culprit/causal/golden_case.h"
 #include "culprit/stats/kmeans_bins.h"
 
-namespace culprit::causal {
+namespace culprit {
 namespace {
 
 using testing::Contains;
@@ -127,13 +127,17 @@ RegimeTable chain(std::size_t num_rows, std::uint64_t seed) {
 }
 
 TEST(PsiPc, FindsTheVariableWhoseMechanismChanged) {
+    TestCounts counts;
     int num_right = 0;
     for (std::uint64_t seed = 0; seed < 20; ++seed) {
         const RegimeTable table = chain(4000, seed);
         const auto found =
-            psi_pc(table.codes, 3, {0, 1, 2}, {.alpha_start = 0.001}, seeded(seed), Stop()).value();
+            psi_pc(table.codes, 3, {0, 1, 2}, {.alpha_start = 0.001}, seeded(seed), Stop(), counts)
+                .value();
         num_right += found == std::vector<std::size_t>{0} ? 1 : 0;
     }
+    EXPECT_GE(counts.tests, 20U * 3U) << "each variable's marginal test at least";
+    EXPECT_LE(counts.fragile, counts.tests);
     EXPECT_GE(num_right, 19) << "two false positives at alpha 0.001 in 20 runs would be odd";
 }
 
@@ -196,4 +200,4 @@ TEST(HierarchicalPsiPc, EmptyAndStopped) {
 }
 
 }  // namespace
-}  // namespace culprit::causal
+}  // namespace culprit

@@ -5,7 +5,7 @@
 #include <immintrin.h>
 #endif
 
-namespace culprit::causal {
+namespace culprit {
 
 /// C = A B for the few dozen rows of a causal graph, where a general product spends its time
 /// packing. A: rows x depth, column-major; C: rows x columns, column-major, same row stride as A;
@@ -60,4 +60,4 @@ private:
     }
 };
 
-}  // namespace culprit::causal
+}  // namespace culprit

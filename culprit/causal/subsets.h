@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <vector>
 
-namespace culprit::causal {
+namespace culprit {
 
 /// Calls visit(subset) for the subsets of `pool` with `size` members, in lexicographic order of
 /// positions, until it returns true.
@@ -24,4 +24,4 @@ void for_subsets(const std::vector<std::size_t>& pool, std::size_t size, const V
     }
 }
 
-}  // namespace culprit::causal
+}  // namespace culprit

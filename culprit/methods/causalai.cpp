@@ -84,19 +84,19 @@ TimedTable timed_table(const StudyView& view, unsigned num_threads) {
 }
 
 // PC-single around every column; `watch_time` asks only whether time stays a neighbour.
-Result<std::vector<causal::PcSingleFinding>> search(const TimedTable& table, std::size_t num_rows,
-                                                    causal::PcSingleOptions options,
-                                                    bool watch_time, const RunContext& context) {
+Result<std::vector<PcSingleFinding>> search(const TimedTable& table, std::size_t num_rows,
+                                            PcSingleOptions options, bool watch_time,
+                                            const RunContext& context) {
     const std::size_t p = table.columns.size();
-    std::vector<causal::PcSingleFinding> findings(p);
+    std::vector<PcSingleFinding> findings(p);
     if (watch_time) options.watched = table.time();
     parallel_for(p, context.num_threads, [&](std::size_t begin, std::size_t end) {
         for (std::size_t x = begin; x < end; ++x) {
             std::vector<std::size_t> candidates;
             for (std::size_t v = 0; v <= p; ++v)
                 if (v != x) candidates.push_back(v);
-            auto found = causal::pc_single(table.correlations, num_rows, x, candidates, options,
-                                           context.stop);
+            auto found =
+                pc_single(table.correlations, num_rows, x, candidates, options, context.stop);
             if (!found) return;  // stopped: reported below
             findings[x] = *std::move(found);
         }
@@ -105,22 +105,20 @@ Result<std::vector<causal::PcSingleFinding>> search(const TimedTable& table, std
     return findings;
 }
 
-const causal::PcSingleLink* link_to(const causal::PcSingleFinding& finding, std::size_t variable) {
+const PcSingleLink* link_to(const PcSingleFinding& finding, std::size_t variable) {
     const auto it = std::find_if(finding.links.begin(), finding.links.end(),
                                  [&](const auto& link) { return link.variable == variable; });
     return it == finding.links.end() ? nullptr : &*it;
 }
 
-const std::vector<std::size_t>* separator(const causal::PcSingleFinding& finding,
-                                          std::size_t variable) {
+const std::vector<std::size_t>* separator(const PcSingleFinding& finding, std::size_t variable) {
     for (const auto& link : finding.removed)
         if (link.variable == variable) return &link.separator;
     return nullptr;
 }
 
 // Skeleton by agreement of both ends, time -> x known, colliders, Meek's rules.
-MixedGraph oriented_graph(const TimedTable& table,
-                          const std::vector<causal::PcSingleFinding>& findings) {
+MixedGraph oriented_graph(const TimedTable& table, const std::vector<PcSingleFinding>& findings) {
     const std::size_t p = table.columns.size();
     MixedGraph graph(p + 1);
     for (std::size_t a = 0; a < p; ++a) {
@@ -180,7 +178,7 @@ Result<Diagnosis> CausalAi::diagnose(const Incident& incident, const RunContext&
     if (table.columns.empty() || view.num_rows() < 4)
         return degenerate(fmt::format("causalai needs moving columns and 4 rows, got {} and {}",
                                       table.columns.size(), view.num_rows()));
-    const causal::PcSingleOptions options = {
+    const PcSingleOptions options = {
         .alpha = context.option(info_, "alpha"),
         .condition_size_max = static_cast<std::size_t>(context.option(info_, "conditioning_max"))};
     CULPRIT_TRY(const auto findings, search(table, view.num_rows(), options, reference, context));

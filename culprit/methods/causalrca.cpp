@@ -70,10 +70,10 @@ Result<Diagnosis> CausalRca::diagnose(const Incident& incident, const RunContext
     CULPRIT_TRY(const StudyView view, StudyView::of(incident));
     const StudyMatrix table = preprocess(view);
     const bool reference = context.variant == Variant::reference;
-    const causal::DagGnnOptions options = {
+    const DagGnnOptions options = {
         .epochs_per_round = static_cast<int>(context.option(info_, "epochs")),
         .seed = derive_seed(context.seed, info_.name)};
-    const auto found = causal::dag_gnn(scaled(table.values, reference), options, context.stop);
+    const auto found = dag_gnn(scaled(table.values, reference), options, context.stop);
     if (!found) return degenerate_or_stop(found.error());
     const std::size_t p = table.columns.size();
     Matrix steps(p, p);

@@ -47,8 +47,8 @@ Result<Diagnosis> GesPageRank::diagnose(const Incident& incident, const RunConte
                                       table.columns.size(), view.num_rows()));
     const Matrix correlations = stats::correlation_matrix(table.values, context.num_threads);
     const auto score =
-        causal::gaussian_bic(correlations, view.num_rows(), context.option(info_, "penalty"));
-    const auto found = causal::ges(table.columns.size(), score, {.stop = context.stop});
+        gaussian_bic(correlations, view.num_rows(), context.option(info_, "penalty"));
+    const auto found = ges(table.columns.size(), score, {.stop = context.stop});
     if (!found) return degenerate_or_stop(found.error());
     if (found->graph.num_edges() == 0)
         return degenerate("GES found no edge: column order", columns_in_order(view, table));

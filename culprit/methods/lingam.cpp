@@ -119,17 +119,17 @@ Result<Diagnosis> Lingam::diagnose(const Incident& incident, const RunContext& c
     for (std::size_t k = 0; k < kept.size(); ++k) kept[k] = k;
     std::vector<std::string> notes;
     if (context.variant == Variant::published) {
-        kept = causal::independent_columns(table.values);
+        kept = independent_columns(table.values);
         if (kept.size() < table.columns.size())
             notes.push_back(
                 fmt::format("{} of {} columns are linear functions of others and were "
                             "set aside",
                             table.columns.size() - kept.size(), table.columns.size()));
     }
-    const causal::FastIcaOptions options = {.seed = derive_seed(context.seed, "lingam")};
+    const FastIcaOptions options = {.seed = derive_seed(context.seed, "lingam")};
     const auto found =
-        causal::ica_lingam(columns_of(table.values, kept, context.variant == Variant::published),
-                           options, context.stop);
+        ica_lingam(columns_of(table.values, kept, context.variant == Variant::published), options,
+                   context.stop);
     if (!found) return degenerate_or_stop(found.error());
     MixedGraph graph(table.columns.size());
     const Matrix& effects = found->model.effects;

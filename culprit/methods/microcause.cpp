@@ -78,15 +78,15 @@ struct LagGraph {
     }
 };
 
-LagGraph lag_graph(const causal::PcmciFinding& found, Variant variant) {
+LagGraph lag_graph(const PcmciFinding& found, Variant variant) {
     LagGraph graph = {found.num_variables, {}};
     graph.edges.assign(graph.num * graph.num, false);
     const std::size_t first_lag = variant == Variant::reference ? 0 : 1;
     for (std::size_t target = 0; target < graph.num; ++target)
         for (std::size_t source = 0; source < graph.num; ++source)
             for (std::size_t lag = first_lag; lag <= found.lag_max; ++lag) {
-                const causal::LagLink link = found.link(source, target, lag);
-                if (link == causal::LagLink::causes || link == causal::LagLink::undirected)
+                const LagLink link = found.link(source, target, lag);
+                if (link == LagLink::causes || link == LagLink::undirected)
                     graph.edges[target * graph.num + source] = true;
             }
     return graph;
@@ -213,11 +213,11 @@ Result<Diagnosis> MicroCause::diagnose(const Incident& incident, const RunContex
     const StudyMatrix table = preprocess(view);
     if (table.columns.empty()) return degenerate("microcause: no column moves");
     const bool reference = context.variant == Variant::reference;
-    const causal::PcmciOptions options = {
+    const PcmciOptions options = {
         .lag_max = static_cast<std::size_t>(context.option(info_, "lag_max")),
         .alpha = reference ? 0.05 : 0.001,
         .num_threads = context.num_threads};
-    const auto found = causal::pcmci(table.values, options, context.stop);
+    const auto found = pcmci(table.values, options, context.stop);
     if (!found) return degenerate_or_stop(found.error());
 
     const std::size_t symptom = symptom_column(view, table, incident);

@@ -87,13 +87,12 @@ Result<Diagnosis> Rcd::diagnose(const Incident& incident, const RunContext& cont
     const RegimeTable table = regime_table(view, context.variant);
     if (table.columns.empty()) return degenerate("rcd: no column moves on both sides of the alert");
     Random random(derive_seed(context.seed, info_.name));
-    const causal::HierarchicalOptions options = {
+    const HierarchicalOptions options = {
         .chunk_size = static_cast<std::size_t>(context.option(info_, "gamma")),
-        .rule = context.variant == Variant::reference ? causal::EnoughRule::exactly
-                                                      : causal::EnoughRule::at_least};
+        .rule = context.variant == Variant::reference ? EnoughRule::exactly : EnoughRule::at_least};
     CULPRIT_TRY(
-        const causal::HierarchicalFinding found,
-        causal::hierarchical_psi_pc(
+        const HierarchicalFinding found,
+        hierarchical_psi_pc(
             table.codes, table.columns.size(), options,
             [&](std::vector<std::size_t>& values) { random.shuffle(values); }, context.stop));
     Diagnosis diagnosis;
@@ -107,6 +106,9 @@ Result<Diagnosis> Rcd::diagnose(const Incident& incident, const RunContext& cont
     diagnosis.notes.push_back(
         fmt::format("{} of {} columns survived {} levels of chunks; other seeds cut other chunks",
                     found.candidates.size(), table.columns.size(), found.num_levels));
+    diagnosis.notes.push_back(
+        fmt::format("{} tests, {:.1f} % of them with p within a factor of two of alpha",
+                    found.counts.tests, 100.0 * found.counts.fragile_share()));
     return diagnosis;
 }
 
