@@ -3,10 +3,8 @@
 #include <memory>
 #include <optional>
 
-#include "culprit/causal/fisher_z.h"
-#include "culprit/causal/pc.h"
 #include "culprit/methods/column_scores.h"
-#include "culprit/methods/graph_ranking.h"
+#include "culprit/methods/graph_search.h"
 #include "culprit/stats/deviation.h"
 #include "culprit/stats/least_squares.h"
 
@@ -233,13 +231,8 @@ Result<Diagnosis> Circa::diagnose(const Incident& incident, const RunContext& co
     if (!reference && (view.num_normal() < 2 || view.num_normal() == view.num_rows()))
         return degenerate("circa needs two rows before the alert and one after it",
                           columns_in_order(view, table));
-    const FisherZ test =
-        FisherZ::of(table.values, context.option(info_, "alpha"), context.num_threads);
-    CULPRIT_TRY(const PcResult found, (reference ? pc_causal_learn : pc)(
-                                          test, {.size_max = conditioning_max(context, info_),
-                                                 .tests_max = tests_max(context, info_),
-                                                 .num_threads = context.num_threads,
-                                                 .stop = context.stop}));
+    CULPRIT_TRY(const auto search, search_with_pc(table, context, info_));
+    const auto& found = search.found;
     Diagnosis diagnosis;
     diagnosis.ranking = reference ? study_ranking(view, table, found.graph, incident.alert)
                                   : published_ranking(view, table, found.graph);

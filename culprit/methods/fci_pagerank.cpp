@@ -1,9 +1,7 @@
 #include <memory>
 
-#include "culprit/causal/fci.h"
-#include "culprit/causal/fisher_z.h"
 #include "culprit/graph/page_rank.h"
-#include "culprit/methods/graph_ranking.h"
+#include "culprit/methods/graph_search.h"
 
 namespace culprit {
 namespace {
@@ -47,14 +45,8 @@ Result<Diagnosis> FciPageRank::diagnose(const Incident& incident, const RunConte
     CULPRIT_TRY(const StudyView view, StudyView::of(incident));
     const StudyMatrix table = preprocess(view);
     const bool reference = context.variant == Variant::reference;
-    const FisherZ test =
-        FisherZ::of(table.values, context.option(info_, "alpha"), context.num_threads);
-    CULPRIT_TRY(const FciResult found, (reference ? fci_causal_learn : fci)(
-                                           test, {.size_max = conditioning_max(context, info_),
-                                                  .tests_max = tests_max(context, info_),
-                                                  .dsep_tests_max = dsep_tests_max(context, info_),
-                                                  .num_threads = context.num_threads,
-                                                  .stop = context.stop}));
+    CULPRIT_TRY(const auto search, search_with_fci(table, context, info_));
+    const auto& found = search.found;
     Diagnosis diagnosis;
     if (found.graph.num_edges() == 0) {
         diagnosis = reference ? degenerate("FCI found no edge: the reference fails here")

@@ -104,6 +104,9 @@ Result<GrangerGraph> granger_graph(const StudyMatrix& table, const RunContext& c
 
 Matrix granger_steps(const GrangerGraph& found) { return cause_steps(found.graph); }
 
+namespace {
+
+// The study's fallback when one pair is not feasible: a random order of all columns, here seeded.
 Diagnosis infeasible_order(const StudyView& view, const StudyMatrix& table,
                            const RunContext& context, std::size_t pairs) {
     std::vector<double> scores(table.columns.size());
@@ -114,6 +117,25 @@ Diagnosis infeasible_order(const StudyView& view, const StudyMatrix& table,
                                   "constant): random order, as in the reference",
                                   pairs),
                       rank_columns(view, table, scores));
+}
+
+}  // namespace
+
+Result<std::variant<GrangerGraph, Diagnosis>> granger_search(const StudyView& view,
+                                                             const StudyMatrix& table,
+                                                             const RunContext& context,
+                                                             const MethodInfo& info,
+                                                             bool empty_counts) {
+    auto found = granger_graph(table, context, context.option(info, "alpha"));
+    if (!found && found.error().code == ErrorCode::too_few_samples)
+        return degenerate(found.error().message);
+    if (!found) return tl::unexpected<Error>(found.error());
+    if (context.variant == Variant::reference && found->infeasible_pairs > 0)
+        return infeasible_order(view, table, context, found->infeasible_pairs);
+    if (!empty_counts && found->graph.num_edges() == 0)
+        return degenerate("no pair passes the Granger test: column order",
+                          columns_in_order(view, table));
+    return *std::move(found);
 }
 
 }  // namespace culprit

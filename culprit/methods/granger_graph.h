@@ -1,5 +1,7 @@
 #pragma once
 
+#include <variant>
+
 #include "culprit/causal/granger.h"
 #include "culprit/methods/graph_ranking.h"
 
@@ -21,8 +23,12 @@ Result<GrangerGraph> granger_graph(const StudyMatrix& table, const RunContext& c
 /// The steps effect -> cause, as 0 and 1.
 Matrix granger_steps(const GrangerGraph& found);
 
-/// The study's fallback when one pair is not feasible: a random order of all columns, here seeded.
-Diagnosis infeasible_order(const StudyView& view, const StudyMatrix& table,
-                           const RunContext& context, std::size_t pairs);
+/// The graph, or the answer by rule when there is none: too few rows; a pair that allows no test
+/// (reference: a random order, here seeded); no edge (column order, unless `empty_counts`).
+Result<std::variant<GrangerGraph, Diagnosis>> granger_search(const StudyView& view,
+                                                             const StudyMatrix& table,
+                                                             const RunContext& context,
+                                                             const MethodInfo& info,
+                                                             bool empty_counts = false);
 
 }  // namespace culprit

@@ -43,22 +43,16 @@ Result<Diagnosis> GrangerPageRank::diagnose(const Incident& incident,
                                             const RunContext& context) const {
     CULPRIT_TRY(const StudyView view, StudyView::of(incident));
     const StudyMatrix table = preprocess(view);
-    const auto found = granger_graph(table, context, context.option(info_, "alpha"));
-    if (!found && found.error().code == ErrorCode::too_few_samples)
-        return degenerate(found.error().message);
-    if (!found) return tl::unexpected<Error>(found.error());
-    const bool reference = context.variant == Variant::reference;
-    if (reference && found->infeasible_pairs > 0)
-        return infeasible_order(view, table, context, found->infeasible_pairs);
-    if (found->graph.num_edges() == 0)
-        return degenerate("no pair passes the Granger test: column order",
-                          columns_in_order(view, table));
-    const Matrix steps = granger_steps(*found);
-    CULPRIT_TRY(const PageRankResult rank,
-                reference ? page_rank_scikit_network(steps) : page_rank(steps));
+    CULPRIT_TRY(auto answer, granger_search(view, table, context, info_));
+    if (auto* by_rule = std::get_if<Diagnosis>(&answer)) return std::move(*by_rule);
+    const auto& found = std::get<GrangerGraph>(answer);
+    const Matrix steps = granger_steps(found);
+    CULPRIT_TRY(const PageRankResult rank, context.variant == Variant::reference
+                                               ? page_rank_scikit_network(steps)
+                                               : page_rank(steps));
     Diagnosis diagnosis;
     diagnosis.ranking = rank_columns(view, table, rank.scores);
-    diagnosis.notes.push_back(fragility_note(found->graph, found->counts));
+    diagnosis.notes.push_back(fragility_note(found.graph, found.counts));
     return diagnosis;
 }
 

@@ -40,25 +40,19 @@ Result<Diagnosis> GrangerRandomWalk::diagnose(const Incident& incident,
                                               const RunContext& context) const {
     CULPRIT_TRY(const StudyView view, StudyView::of(incident));
     const StudyMatrix table = preprocess(view);
-    const auto found = granger_graph(table, context, context.option(info_, "alpha"));
-    if (!found && found.error().code == ErrorCode::too_few_samples)
-        return degenerate(found.error().message);
-    if (!found) return tl::unexpected<Error>(found.error());
     const bool reference = context.variant == Variant::reference;
-    if (reference && found->infeasible_pairs > 0)
-        return infeasible_order(view, table, context, found->infeasible_pairs);
-    if (!reference && found->graph.num_edges() == 0)
-        return degenerate("no pair passes the Granger test: column order",
-                          columns_in_order(view, table));
+    CULPRIT_TRY(auto answer, granger_search(view, table, context, info_, reference));
+    if (auto* by_rule = std::get_if<Diagnosis>(&answer)) return std::move(*by_rule);
+    const auto& found = std::get<GrangerGraph>(answer);
     Diagnosis diagnosis;
     if (reference) {
         diagnosis.ranking = study_walk(view, table);
     } else {
         const Matrix correlations = stats::correlation_matrix(table.values, context.num_threads);
         CULPRIT_TRY(diagnosis.ranking,
-                    published_walk(view, table, found->graph, correlations, incident));
+                    published_walk(view, table, found.graph, correlations, incident));
     }
-    diagnosis.notes.push_back(fragility_note(found->graph, found->counts));
+    diagnosis.notes.push_back(fragility_note(found.graph, found.counts));
     return diagnosis;
 }
 

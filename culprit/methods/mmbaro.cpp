@@ -92,17 +92,17 @@ std::vector<double> filled_forward(std::span<const double> values) {
     return filled;
 }
 
-Status check(const Source& source, TimePoint alert) {
+Status check(std::string_view method, const Source& source, TimePoint alert) {
     if (source.frame == nullptr)
         return fail(ErrorCode::missing_input,
-                    fmt::format("mmbaro needs {}, got none", source.name));
+                    fmt::format("{} needs {}, got none", method, source.name));
     const std::size_t normal = source.frame->first_row_at(alert);
     if (normal > source.num_unused && normal < source.frame->num_rows()) return {};
-    return fail(
-        ErrorCode::too_few_samples,
-        fmt::format("mmbaro needs {} on both sides of the alert, got {} bins before (of "
-                    "which {} unused) and {} after",
-                    source.name, normal, source.num_unused, source.frame->num_rows() - normal));
+    return fail(ErrorCode::too_few_samples,
+                fmt::format("{} needs {} on both sides of the alert, got {} bins before (of "
+                            "which {} unused) and {} after",
+                            method, source.name, normal, source.num_unused,
+                            source.frame->num_rows() - normal));
 }
 
 Status add_source(const Source& source, TimePoint alert, const RunContext& context,
@@ -147,7 +147,7 @@ Result<Diagnosis> MultiSourceDeviation::diagnose(const Incident& incident,
         {"latency per operation", latency ? &*latency : pointer(incident.span_successes)}};
     Diagnosis diagnosis;
     for (const Source& source : sources) {
-        const Status usable = check(source, incident.alert);
+        const Status usable = check(info_.name, source, incident.alert);
         if (!usable && !published) return fail(usable.error().code, usable.error().message);
         if (!usable) {
             diagnosis.notes.push_back("left out: " + usable.error().message);

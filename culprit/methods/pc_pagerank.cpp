@@ -1,9 +1,7 @@
 #include <memory>
 
-#include "culprit/causal/fisher_z.h"
-#include "culprit/causal/pc.h"
 #include "culprit/graph/page_rank.h"
-#include "culprit/methods/graph_ranking.h"
+#include "culprit/methods/graph_search.h"
 
 namespace culprit {
 namespace {
@@ -83,13 +81,8 @@ Result<Diagnosis> PcPageRank::diagnose(const Incident& incident, const RunContex
     CULPRIT_TRY(const StudyView view, StudyView::of(incident));
     const StudyMatrix table = preprocess(view);
     const bool reference = context.variant == Variant::reference;
-    const FisherZ test =
-        FisherZ::of(table.values, context.option(info_, "alpha"), context.num_threads);
-    CULPRIT_TRY(const PcResult found, (reference ? pc_causal_learn : pc)(
-                                          test, {.size_max = conditioning_max(context, info_),
-                                                 .tests_max = tests_max(context, info_),
-                                                 .num_threads = context.num_threads,
-                                                 .stop = context.stop}));
+    CULPRIT_TRY(const auto search, search_with_pc(table, context, info_));
+    const auto& found = search.found;
     CULPRIT_TRY(Diagnosis diagnosis,
                 (reference ? shifted_ranking : converged_ranking)(view, table, found.graph));
     add_search_notes(diagnosis, found.graph, found.counts, found.truncated);

@@ -1,8 +1,6 @@
 #include <memory>
 
-#include "culprit/causal/fisher_z.h"
-#include "culprit/causal/pc.h"
-#include "culprit/methods/graph_ranking.h"
+#include "culprit/methods/graph_search.h"
 
 namespace culprit {
 namespace {
@@ -40,16 +38,10 @@ Result<Diagnosis> PcRandomWalk::diagnose(const Incident& incident,
     CULPRIT_TRY(const StudyView view, StudyView::of(incident));
     const StudyMatrix table = preprocess(view);
     if (table.columns.empty()) return degenerate("no column varies");
-    const bool reference = context.variant == Variant::reference;
-    const FisherZ test =
-        FisherZ::of(table.values, context.option(info_, "alpha"), context.num_threads);
-    CULPRIT_TRY(const PcResult found, (reference ? pc_causal_learn : pc)(
-                                          test, {.size_max = conditioning_max(context, info_),
-                                                 .tests_max = tests_max(context, info_),
-                                                 .num_threads = context.num_threads,
-                                                 .stop = context.stop}));
+    CULPRIT_TRY(const auto search, search_with_pc(table, context, info_));
+    const auto& found = search.found;
     CULPRIT_TRY(Diagnosis diagnosis,
-                walk_from_symptom(view, table, found.graph, test.correlations(), incident,
+                walk_from_symptom(view, table, found.graph, search.test.correlations(), incident,
                                   context.variant, "PC"));
     add_search_notes(diagnosis, found.graph, found.counts, found.truncated);
     return diagnosis;
