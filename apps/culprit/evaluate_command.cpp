@@ -2,7 +2,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -210,39 +209,37 @@ std::string command_text(const EvaluateRequest& request) {
 
 }  // namespace
 
-void add_evaluate_command(CLI::App& root, Shell& shell) {
-    CLI::App* command = root.add_subcommand(
+void add_evaluate_command(Command& root, Shell& shell) {
+    Command command = root.subcommand(
         "evaluate", "Rank methods by how often they find the root cause of labelled cases");
     auto request = std::make_shared<EvaluateRequest>();
-    command->add_option("datasets", request->paths, "Folders that hold cases")->required();
-    command->add_option("--methods", request->methods, "Methods, separated by commas, or all")
-        ->default_str("all");
-    command->add_option("--variant", request->variant, "reference|published|both")
-        ->check(CLI::IsMember({"reference", "published", "both"}))
-        ->default_str("both");
-    command->add_option("--split", request->split, "all|dev|test: which half of the cases")
-        ->check(CLI::IsMember({"all", "dev", "test"}))
-        ->default_str("all");
+    command.option("datasets", request->paths, "Folders that hold cases").required();
+    command.option("--methods", request->methods, "Methods, separated by commas, or all")
+        .default_text("all");
+    command.option("--variant", request->variant, "reference|published|both")
+        .check(one_of({"reference", "published", "both"}))
+        .default_text("both");
+    command.option("--split", request->split, "all|dev|test: which half of the cases")
+        .check(one_of({"all", "dev", "test"}))
+        .default_text("all");
     command
-        ->add_option("--option", request->options,
-                     "name=number, for every method that has it; repeatable")
-        ->expected(1)
-        ->take_all();
-    command->add_option("--seed", request->seed, "Seed of all randomness")->default_str("0");
+        .option("--option", request->options,
+                "name=number, for every method that has it; repeatable")
+        .repeatable();
+    command.option("--seed", request->seed, "Seed of all randomness").default_text("0");
     command
-        ->add_option("--timeout", request->timeout_seconds,
-                     "Seconds allowed per case and method; 0 = no limit")
-        ->check(CLI::NonNegativeNumber)
-        ->default_str("300");
-    command->add_option("--jobs", request->jobs, "Cases at a time; 0 = one per core")
-        ->default_str("0");
-    command->add_option("--output", request->output, "Folder for journal and reports")
-        ->default_str("results");
-    command->add_option("--format", request->format, "table|json|markdown|csv")
-        ->check(CLI::IsMember({"table", "json", "markdown", "csv"}))
-        ->default_str("table");
-    command->footer(footer);
-    on_run(*command, shell, [request, &shell] {
+        .option("--timeout", request->timeout_seconds,
+                "Seconds allowed per case and method; 0 = no limit")
+        .check(not_negative())
+        .default_text("300");
+    command.option("--jobs", request->jobs, "Cases at a time; 0 = one per core").default_text("0");
+    command.option("--output", request->output, "Folder for journal and reports")
+        .default_text("results");
+    command.option("--format", request->format, "table|json|markdown|csv")
+        .check(one_of({"table", "json", "markdown", "csv"}))
+        .default_text("table");
+    command.footer(footer);
+    on_run(command, shell, [request, &shell] {
         request->command = command_text(*request);
         return run_evaluate(*request, shell);
     });

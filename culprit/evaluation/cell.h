@@ -20,7 +20,7 @@ struct CellKey {
     std::string variant;  ///< "reference", "published"; "-" for chance
     std::uint64_t seed = 0;
     std::string options;      ///< "name=value,..." of the options that the method takes
-    std::string version;      ///< of the program, its bytes included
+    std::string version;      ///< of the program, and the digest of the method's code
     std::string fingerprint;  ///< of the case's files: names, sizes, times of modification
 
     std::string text() const;

@@ -7,6 +7,9 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <thread>
+
+#include "culprit/evaluation/processor_deadline.h"
 
 namespace culprit {
 namespace {
@@ -130,6 +133,18 @@ TEST_F(JournalTest, IsHeldByOneRunAtATime) {
     const auto second = Journal::open(path_);
     ASSERT_FALSE(second);
     EXPECT_THAT(second.error().message, testing::HasSubstr("another evaluation"));
+}
+
+// Sleeping costs no processor time, however long; computing does.
+TEST(ProcessorDeadline, CountsOnlyWhatTheThreadComputes) {
+    const ProcessorDeadline deadline(std::chrono::milliseconds(30));
+    std::this_thread::sleep_for(std::chrono::milliseconds(60));
+    EXPECT_FALSE(deadline.has_passed());
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (!deadline.has_passed() && std::chrono::steady_clock::now() < give_up) {
+    }
+    EXPECT_TRUE(deadline.has_passed());
+    EXPECT_TRUE(deadline.token().stop_requested());
 }
 
 }  // namespace

@@ -15,7 +15,9 @@
 #include "culprit/base/check.h"
 #include "culprit/base/random.h"
 #include "culprit/evaluation/chance.h"
+#include "culprit/evaluation/code_digest.h"
 #include "culprit/evaluation/fingerprint.h"
+#include "culprit/evaluation/processor_deadline.h"
 #include "culprit/methods/catalog.h"
 #include "culprit/methods/study_view.h"
 
@@ -27,6 +29,7 @@ struct Entrant {
     std::unique_ptr<Method> method;  // null: chance
     std::map<std::string, double> options;
     std::string options_text;
+    std::string version;
     bool reads_logs = false;
     bool reads_spans = false;
     bool ranks_metrics = false;
@@ -36,21 +39,29 @@ bool mentions(const std::string& text, std::string_view word) {
     return text.find(word) != std::string::npos;
 }
 
-Entrant chance_entrant() {
+std::string version_of(const EvaluationPlan& plan, std::string_view method) {
+    for (const CodeDigest& code : code_digests())
+        if (code.method == method) return fmt::format("{}+{}", plan.version, code.digest);
+    throw InternalError(fmt::format("tools/code_digests.py found no method {}", method));
+}
+
+Entrant chance_entrant(const EvaluationPlan& plan) {
     Entrant entrant;
     entrant.contender.method = chance_name;
+    entrant.version = version_of(plan, chance_name);
     entrant.ranks_metrics = true;
     return entrant;
 }
 
 Result<std::vector<Entrant>> entrants_of(const EvaluationPlan& plan) {
     std::vector<Entrant> entrants;
-    entrants.push_back(chance_entrant());
+    entrants.push_back(chance_entrant(plan));
     std::map<std::string, bool> taken;
     for (const auto& [name, value] : plan.options) taken[name] = false;
     for (const Contender& contender : plan.contenders) {
         Entrant entrant;
         entrant.contender = contender;
+        entrant.version = version_of(plan, contender.method);
         CULPRIT_TRY(entrant.method, make_method(contender.method));
         const MethodInfo& info = entrant.method->info();
         entrant.reads_logs = mentions(info.reads, "logs");
@@ -191,7 +202,7 @@ CellKey Evaluation::key_of(const Task& task) const {
             .variant = entrant.method ? std::string(to_string(entrant.contender.variant)) : "-",
             .seed = entrant.method ? seed_of_case(plan_.seed, location.id) : 0,
             .options = entrant.options_text,
-            .version = plan_.version,
+            .version = entrant.version,
             .fingerprint = fingerprints_[task.case_index]};
 }
 
@@ -264,11 +275,18 @@ void Evaluation::answer(CellRecord& cell, const Entrant& entrant, const Case& fo
     context.variant = entrant.contender.variant;
     context.seed = cell.key.seed;
     context.options = entrant.options;
-    context.stop = plan_.timeout.count() > 0 ? Stop::after(plan_.timeout) : Stop();
+    std::optional<ProcessorDeadline> deadline;
+    if (plan_.timeout.count() > 0) {
+        deadline.emplace(plan_.timeout);
+        context.stop = Stop(deadline->token());
+    }
     const auto diagnosis = run_method(*entrant.method, found.incident, context);
     if (!diagnosis) {
         cell.status = CellStatus::failed;
-        cell.reason = diagnosis.error().message;
+        cell.reason = deadline && deadline->has_passed()
+                          ? fmt::format("used up the {:g} s of processor time allowed",
+                                        std::chrono::duration<double>(plan_.timeout).count())
+                          : diagnosis.error().message;
         return;
     }
     const Ranking& ranking = diagnosis->ranking;

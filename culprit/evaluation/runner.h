@@ -40,9 +40,9 @@ struct EvaluationPlan {
     std::vector<Contender> contenders;
     std::map<std::string, double> options = {};  ///< each goes to the methods that declare it
     std::uint64_t seed = 0;
-    std::chrono::nanoseconds timeout{};  ///< per case and method; 0 = none
+    std::chrono::nanoseconds timeout{};  ///< processor time per case and method; 0 = none
     unsigned jobs = 0;                   ///< 0 = one per core
-    std::string version;                 ///< part of each key
+    std::string version;  ///< of the program; each key has it, and the digest of the method's code
     HeapMeter* heap_meter = nullptr;
 };
 
