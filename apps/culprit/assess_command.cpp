@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <memory>
 
@@ -54,23 +53,23 @@ Status run_assess(AssessRequest request) {
 
 }  // namespace
 
-void add_assess_command(CLI::App& root, Shell& shell) {
-    CLI::App* command =
-        root.add_subcommand("assess", "Which telemetry is missing, and which faults it hides");
+void add_assess_command(Command& root, Shell& shell) {
+    Command command =
+        root.subcommand("assess", "Which telemetry is missing, and which faults it hides");
     auto request = std::make_shared<AssessRequest>();
-    command->add_option("path", request->path, "A case folder");
-    command->add_option("--from", request->config, "Live systems: a file from culprit init");
-    command->add_option("--format", request->format, "table, json or html")
-        ->check(CLI::IsMember({"table", "json", "html"}))
-        ->default_str(request->format);
-    command->add_option("-o,--output", request->output, "File to write; - is standard output")
-        ->default_str(request->output);
+    command.option("path", request->path, "A case folder");
+    command.option("--from", request->config, "Live systems: a file from culprit init");
+    command.option("--format", request->format, "table, json or html")
+        .check(one_of({"table", "json", "html"}))
+        .default_text(request->format);
+    command.option("-o,--output", request->output, "File to write; - is standard output")
+        .default_text(request->output);
     command
-        ->add_option("--shortest-fault", request->options.fault_seconds,
-                     "Seconds; series four times as coarse count as impaired")
-        ->check(CLI::Range(1.0, 86400.0))
-        ->default_str("60");
-    on_run(*command, shell, [request] { return run_assess(*request); });
+        .option("--shortest-fault", request->options.fault_seconds,
+                "Seconds; series four times as coarse count as impaired")
+        .check(between(1.0, 86400.0))
+        .default_text("60");
+    on_run(command, shell, [request] { return run_assess(*request); });
 }
 
 }  // namespace culprit::cli

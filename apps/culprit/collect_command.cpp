@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <memory>
 
@@ -36,17 +35,15 @@ Status run_collect(const CollectRequest& request) {
 
 }  // namespace
 
-void add_collect_command(CLI::App& root, Shell& shell) {
-    CLI::App* command =
-        root.add_subcommand("collect", "Save an incident from live systems as a case folder");
+void add_collect_command(Command& root, Shell& shell) {
+    Command command =
+        root.subcommand("collect", "Save an incident from live systems as a case folder");
     auto request = std::make_shared<CollectRequest>();
-    command->add_option("--from", request->config, "Where telemetry is: a file from culprit init")
-        ->required();
-    command->add_option("--at", request->at, "When it began: a time, or now")
-        ->default_str(request->at);
-    command->add_option("-o,--output", request->output, "Folder to write; must not exist")
-        ->required();
-    on_run(*command, shell, [request] { return run_collect(*request); });
+    command.option("--from", request->config, "Where telemetry is: a file from culprit init")
+        .required();
+    command.option("--at", request->at, "When it began: a time, or now").default_text(request->at);
+    command.option("-o,--output", request->output, "Folder to write; must not exist").required();
+    on_run(command, shell, [request] { return run_collect(*request); });
 }
 
 }  // namespace culprit::cli

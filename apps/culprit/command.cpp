@@ -5,7 +5,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -71,8 +70,8 @@ int exit_code_of(ErrorCode code) {
     }
 }
 
-void on_run(CLI::App& command, Shell& shell, std::function<Status()> body) {
-    command.callback([&shell, body = std::move(body)] {
+void on_run(Command& command, Shell& shell, std::function<Status()> body) {
+    command.on_chosen([&shell, body = std::move(body)] {
         const Status status = body();
         if (status) return;
         print_error(shell, status.error().message);
@@ -95,8 +94,7 @@ void print_warning(const Shell& shell, std::string_view message) {
 
 void print_usage_error(const Shell& shell, std::string_view message) {
     std::string command = "culprit";
-    for (const CLI::App* chosen : shell.root->get_subcommands())
-        command += " " + chosen->get_name();
+    for (const std::string& chosen : shell.root->chosen()) command += " " + chosen;
     print_error(shell, fmt::format("{}\nTry: {} --help", message, command));
 }
 

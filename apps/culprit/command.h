@@ -5,20 +5,17 @@
 #include <string>
 #include <string_view>
 
+#include "apps/culprit/command_line.h"
 #include "culprit/base/result.h"
 #include "culprit/report/style.h"
-
-namespace CLI {
-class App;
-}
 
 namespace culprit::cli {
 
 /// What the commands share. To add a command: one file `<name>_command.cpp` that defines
-/// `void add_<name>_command(CLI::App&, Shell&)`, its declaration below, one line in main.cpp and
+/// `void add_<name>_command(Command&, Shell&)`, its declaration below, one line in main.cpp and
 /// one in CMakeLists.txt.
 struct Shell {
-    CLI::App* root = nullptr;
+    const Command* root = nullptr;
     std::string color = "auto";  ///< auto, always, never
     int exit_code = 0;
 
@@ -33,7 +30,7 @@ int exit_code_of(ErrorCode code);
 
 /// Runs `body` when `command` was chosen. An error is printed as `error: ...` and sets the exit
 /// code; lines after the first say what to do about it.
-void on_run(CLI::App& command, Shell& shell, std::function<Status()> body);
+void on_run(Command& command, Shell& shell, std::function<Status()> body);
 
 /// The same error with one more line that says what the user can do.
 Error with_hint(Error error, std::string_view hint);
@@ -52,22 +49,22 @@ Status write_err(std::string_view text);
 /// output.
 Status write_whole_file(const std::string& path, std::string_view text);
 
-void add_assess_command(CLI::App& root, Shell& shell);
-void add_collect_command(CLI::App& root, Shell& shell);
-void add_completion_command(CLI::App& root, Shell& shell);
-void add_confirm_command(CLI::App& root, Shell& shell);
-void add_diagnose_command(CLI::App& root, Shell& shell);
-void add_evaluate_command(CLI::App& root, Shell& shell);
-void add_experiment_command(CLI::App& root, Shell& shell);
-void add_inject_command(CLI::App& root, Shell& shell);
-void add_init_command(CLI::App& root, Shell& shell);
-void add_convert_command(CLI::App& root, Shell& shell);
-void add_inspect_command(CLI::App& root, Shell& shell);
-void add_load_command(CLI::App& root, Shell& shell);
-void add_methods_command(CLI::App& root, Shell& shell);
-void add_scorecard_command(CLI::App& root, Shell& shell);
-void add_simulate_command(CLI::App& root, Shell& shell);
-void add_testbed_command(CLI::App& root, Shell& shell);
-void add_receive_command(CLI::App& root, Shell& shell);
+void add_assess_command(Command& root, Shell& shell);
+void add_collect_command(Command& root, Shell& shell);
+void add_completion_command(Command& root, Shell& shell);
+void add_confirm_command(Command& root, Shell& shell);
+void add_diagnose_command(Command& root, Shell& shell);
+void add_evaluate_command(Command& root, Shell& shell);
+void add_experiment_command(Command& root, Shell& shell);
+void add_inject_command(Command& root, Shell& shell);
+void add_init_command(Command& root, Shell& shell);
+void add_convert_command(Command& root, Shell& shell);
+void add_inspect_command(Command& root, Shell& shell);
+void add_load_command(Command& root, Shell& shell);
+void add_methods_command(Command& root, Shell& shell);
+void add_scorecard_command(Command& root, Shell& shell);
+void add_simulate_command(Command& root, Shell& shell);
+void add_testbed_command(Command& root, Shell& shell);
+void add_receive_command(Command& root, Shell& shell);
 
 }  // namespace culprit::cli

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,30 +42,38 @@ std::string method_names(char separator) {
     return names;
 }
 
+std::vector<std::string> split(const std::string& text, char separator) {
+    std::vector<std::string> parts;
+    std::size_t begin = 0;
+    for (std::size_t end = text.find(separator); end != std::string::npos;
+         begin = end + 1, end = text.find(separator, begin))
+        parts.push_back(text.substr(begin, end - begin));
+    parts.push_back(text.substr(begin));
+    return parts;
+}
+
 // Options that take one of a few words say so as "...: a, b, c" or "a|b|c" in their help.
-std::vector<std::string> words_of(const CLI::Option& option) {
-    const std::string& help = option.get_description();
+std::vector<std::string> words_of(const std::string& help) {
     const std::size_t end = help.find_first_of(" ;,");
     const std::string first = help.substr(0, end);
     std::vector<std::string> words;
     if (first.find('|') == std::string::npos) return words;
-    for (auto& word : CLI::detail::split(first, '|')) words.push_back(word);
-    return words;
+    return split(first, '|');
 }
 
-Completion completion_of(const CLI::App& app) {
-    Completion completion{app.get_name(), one_line(app.get_description()), {}};
-    for (const CLI::Option* option : app.get_options()) {
-        for (const std::string& name : option->get_lnames())
-            completion.options.push_back({"--" + name, one_line(option->get_description()),
-                                          option->get_items_expected_max() > 0, words_of(*option)});
+Completion completion_of(const CommandWords& command) {
+    Completion completion{command.name, one_line(command.summary), {}};
+    for (const OptionWords& option : command.options) {
+        for (const std::string& name : option.long_names)
+            completion.options.push_back(
+                {"--" + name, one_line(option.help), option.takes_value, words_of(option.help)});
     }
     return completion;
 }
 
-std::vector<Completion> completions_of(const CLI::App& root) {
+std::vector<Completion> completions_of(const Command& root) {
     std::vector<Completion> all;
-    for (const CLI::App* command : root.get_subcommands({})) all.push_back(completion_of(*command));
+    for (const CommandWords& command : root.subcommands()) all.push_back(completion_of(command));
     return all;
 }
 
@@ -78,7 +85,7 @@ std::string join(const std::vector<std::string>& words) {
     return fmt::format("{}", fmt::join(words, " "));
 }
 
-std::string bash_script(const CLI::App& root) {
+std::string bash_script(const Command& root) {
     std::string commands;
     std::string cases;
     std::string values;
@@ -98,7 +105,7 @@ std::string bash_script(const CLI::App& root) {
     }
     // Patterns below hold a space, hence the backslash that `case` needs.
     std::string escaped;
-    for (const std::string& line : CLI::detail::split(values, '\n')) {
+    for (const std::string& line : split(values, '\n')) {
         if (line.empty()) continue;
         std::string copy = line;
         copy.replace(copy.find(" --"), 1, "\\ ");
@@ -138,7 +145,7 @@ complete -F _culprit culprit
                        commands, escaped, method_names(' '), cases);
 }
 
-std::string zsh_script(const CLI::App& root) {
+std::string zsh_script(const Command& root) {
     std::string commands;
     std::string cases;
     for (const Completion& completion : completions_of(root)) {
@@ -180,7 +187,7 @@ if [ "$funcstack[1]" = "_culprit" ]; then _culprit "$@"; else compdef _culprit c
                        commands, cases);
 }
 
-std::string fish_script(const CLI::App& root) {
+std::string fish_script(const Command& root) {
     std::string text =
         "# fish completion for culprit. Use: culprit completion fish | source\n"
         "complete -c culprit -n __fish_use_subcommand -f\n";
@@ -206,17 +213,17 @@ std::string fish_script(const CLI::App& root) {
 
 }  // namespace
 
-void add_completion_command(CLI::App& root, Shell& shell) {
-    CLI::App* command = root.add_subcommand("completion", "Print a completion script for a shell");
+void add_completion_command(Command& root, Shell& shell) {
+    Command command = root.subcommand("completion", "Print a completion script for a shell");
     auto which = std::make_shared<std::string>();
-    command->add_option("shell", *which, "bash|zsh|fish")
-        ->required()
-        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
-    command->footer(R"(Examples:
+    command.option("shell", *which, "bash|zsh|fish")
+        .required()
+        .check(one_of({"bash", "zsh", "fish"}));
+    command.footer(R"(Examples:
   source <(culprit completion bash)                        this bash session
   culprit completion zsh > "${fpath[1]}/_culprit"          zsh, for good
   culprit completion fish | source                         this fish session)");
-    on_run(*command, shell, [which, &root] {
+    on_run(command, shell, [which, &root] {
         if (*which == "bash") return write_out(bash_script(root));
         if (*which == "zsh") return write_out(zsh_script(root));
         return write_out(fish_script(root));

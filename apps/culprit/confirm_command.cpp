@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -68,19 +67,18 @@ Status run_confirm(const ConfirmRequest& request) {
 
 }  // namespace
 
-void add_confirm_command(CLI::App& root, Shell& shell) {
-    CLI::App* command = root.add_subcommand(
+void add_confirm_command(Command& root, Shell& shell) {
+    Command command = root.subcommand(
         "confirm", "Teach the default method: this incident was that fault at that component");
     auto request = std::make_shared<ConfirmRequest>();
-    command->add_option("path", request->path, "Case folder")->required();
-    command->add_option("--component", request->component,
-                        "The component that was broken; without it the service as a whole");
-    command->add_option("--fault", request->fault, "Id of the fault, as diagnose names it")
-        ->required();
-    command->add_option("--at", request->at, "Time of the alert, when the case has none");
+    command.option("path", request->path, "Case folder").required();
+    command.option("--component", request->component,
+                   "The component that was broken; without it the service as a whole");
+    command.option("--fault", request->fault, "Id of the fault, as diagnose names it").required();
+    command.option("--at", request->at, "Time of the alert, when the case has none");
     add_knowledge_options(*command, request->knowledge);
-    command->footer(footer);
-    on_run(*command, shell, [request] { return run_confirm(*request); });
+    command.footer(footer);
+    on_run(command, shell, [request] { return run_confirm(*request); });
 }
 
 }  // namespace culprit::cli

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 
@@ -98,19 +98,17 @@ Status run_convert(const ConvertRequest& request, Shell& shell) {
 
 }  // namespace
 
-void add_convert_command(CLI::App& root, Shell& shell) {
-    CLI::App* command =
-        root.add_subcommand("convert", "Write a case or a dataset in another layout");
+void add_convert_command(Command& root, Shell& shell) {
+    Command command = root.subcommand("convert", "Write a case or a dataset in another layout");
     auto request = std::make_shared<ConvertRequest>();
-    command->add_option("source", request->source, "A case or a folder of cases, in any layout")
-        ->required();
-    command->add_option("target", request->target, "A new folder, or a new .culprit file")
-        ->required();
-    command->add_option("--to", request->form, "study|rcaeval|columnar")
-        ->check(CLI::IsMember({"study", "rcaeval", "columnar"}))
-        ->required();
-    command->add_flag("--strict", request->strict, "Refuse cases with problems");
-    command->footer(
+    command.option("source", request->source, "A case or a folder of cases, in any layout")
+        .required();
+    command.option("target", request->target, "A new folder, or a new .culprit file").required();
+    command.option("--to", request->form, "study|rcaeval|columnar")
+        .check(one_of({"study", "rcaeval", "columnar"}))
+        .required();
+    command.flag("--strict", request->strict, "Refuse cases with problems");
+    command.footer(
         R"(study     the prepared layout of the study: data.csv, logs.csv, traces.csv, ... and
           what they cannot hold in collected.json
 rcaeval   RCAEval's: data.csv and inject_time.txt, or with logs or traces simple_metrics.csv and
@@ -127,7 +125,7 @@ Examples:
 
 Exit codes: 0 all cases were written, 1 a write failed, 2 a case can't be read or the target
 exists.)");
-    on_run(*command, shell, [request, &shell] { return run_convert(*request, shell); });
+    on_run(command, shell, [request, &shell] { return run_convert(*request, shell); });
 }
 
 }  // namespace culprit::cli

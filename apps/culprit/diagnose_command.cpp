@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <memory>
@@ -197,48 +196,44 @@ Status run_diagnose(const DiagnoseRequest& request, const Shell& shell) {
 
 }  // namespace
 
-void add_diagnose_command(CLI::App& root, Shell& shell) {
-    CLI::App* command =
-        root.add_subcommand("diagnose", "Rank the root causes of one incident, with evidence");
+void add_diagnose_command(Command& root, Shell& shell) {
+    Command command =
+        root.subcommand("diagnose", "Rank the root causes of one incident, with evidence");
     auto request = std::make_shared<DiagnoseRequest>();
-    command->add_option("path", request->path, "Case folder");
-    command->add_option("--from", request->from,
-                        "Live systems instead: a configuration from culprit init");
-    command->add_option("--save", request->save,
-                        "With --from: keep what was collected as this case folder; must not exist");
-    command->add_option("--method", request->methods, "Methods, separated by commas, or all")
-        ->default_str(request->methods);
-    command->add_option("--variant", request->variant, "reference|published|both")
-        ->check(CLI::IsMember({"reference", "published", "both"}))
-        ->default_str("published");
+    command.option("path", request->path, "Case folder");
+    command.option("--from", request->from,
+                   "Live systems instead: a configuration from culprit init");
+    command.option("--save", request->save,
+                   "With --from: keep what was collected as this case folder; must not exist");
+    command.option("--method", request->methods, "Methods, separated by commas, or all")
+        .default_text(request->methods);
+    command.option("--variant", request->variant, "reference|published|both")
+        .check(one_of({"reference", "published", "both"}))
+        .default_text("published");
+    command.option("--top", request->top, "Show only the first K; default: 5 services, in JSON all")
+        .check(positive());
+    command.option("--at", request->at,
+                   "Time of the injection or alert, when the case has none; with --from also "
+                   "now");
+    command.option("--seed", request->seed, "Seed of all randomness").default_text("0");
     command
-        ->add_option("--top", request->top,
-                     "Show only the first K; default: 5 services, in JSON all")
-        ->check(CLI::PositiveNumber);
-    command->add_option("--at", request->at,
-                        "Time of the injection or alert, when the case has none; with --from also "
-                        "now");
-    command->add_option("--seed", request->seed, "Seed of all randomness")->default_str("0");
+        .option("--option", request->options,
+                "name=number, for every method that has it; repeatable")
+        .repeatable();
     command
-        ->add_option("--option", request->options,
-                     "name=number, for every method that has it; repeatable")
-        ->expected(1)
-        ->take_all();
-    command
-        ->add_option("--timeout", request->timeout_seconds,
-                     "Seconds allowed per method; 0 = no limit")
-        ->check(CLI::NonNegativeNumber)
-        ->default_str("0");
-    command->add_option("--format", request->format, "table|json|markdown|html")
-        ->check(CLI::IsMember({"table", "json", "markdown", "html"}))
-        ->default_str("table");
-    command->add_option("--output", request->output, "File to write; - is standard output")
-        ->default_str("-");
-    command->add_flag("--no-report", request->no_report, "No HTML report beside --format table");
+        .option("--timeout", request->timeout_seconds, "Seconds allowed per method; 0 = no limit")
+        .check(not_negative())
+        .default_text("0");
+    command.option("--format", request->format, "table|json|markdown|html")
+        .check(one_of({"table", "json", "markdown", "html"}))
+        .default_text("table");
+    command.option("--output", request->output, "File to write; - is standard output")
+        .default_text("-");
+    command.flag("--no-report", request->no_report, "No HTML report beside --format table");
     add_knowledge_options(*command, request->knowledge);
-    command->footer(footer);
+    command.footer(footer);
     request->output = "-";
-    on_run(*command, shell, [request, &shell] { return run_diagnose(*request, shell); });
+    on_run(command, shell, [request, &shell] { return run_diagnose(*request, shell); });
 }
 
 }  // namespace culprit::cli

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <signal.h>
 
-#include <CLI/CLI.hpp>
 #include <atomic>
 #include <cstdio>
 #include <memory>
@@ -40,27 +39,24 @@ Status run_experiment_command(const ExperimentRequest& request) {
 
 }  // namespace
 
-void add_experiment_command(CLI::App& root, Shell& shell) {
-    CLI::App* command = root.add_subcommand(
+void add_experiment_command(Command& root, Shell& shell) {
+    Command command = root.subcommand(
         "experiment", "Record labelled incidents on the testbed: a matrix of faults and targets");
     auto request = std::make_shared<ExperimentRequest>();
-    command->add_option("plan", request->plan, "Matrix (YAML)")
-        ->required()
-        ->check(CLI::ExistingFile);
-    command->add_option("--out", request->options.folder, "Dataset folder; what it has is skipped")
-        ->required();
-    command->add_option("--name", request->testbed, "The testbed")->default_str("default");
+    command.option("plan", request->plan, "Matrix (YAML)").required().check(existing_file());
+    command.option("--out", request->options.folder, "Dataset folder; what it has is skipped")
+        .required();
+    command.option("--name", request->testbed, "The testbed").default_text("default");
     command
-        ->add_option("--minutes", request->options.seconds_max,
-                     "Start no case that would end after so many minutes")
-        ->transform(
-            [](const std::string& text) { return fmt::format("{}", 60 * std::stod(text)); });
-    command->add_option("--split", request->options.split, "Only dev or test")
-        ->check(CLI::IsMember({"dev", "test"}));
-    command->footer(R"(Example:
+        .option("--minutes", request->options.seconds_max,
+                "Start no case that would end after so many minutes")
+        .transform([](const std::string& text) { return fmt::format("{}", 60 * std::stod(text)); });
+    command.option("--split", request->options.split, "Only dev or test")
+        .check(one_of({"dev", "test"}));
+    command.footer(R"(Example:
   culprit testbed up --scrape 1
   culprit experiment testbed/plans/llm-testbed.yaml --out incidents)");
-    on_run(*command, shell, [request] { return run_experiment_command(*request); });
+    on_run(command, shell, [request] { return run_experiment_command(*request); });
 }
 
 }  // namespace culprit::cli

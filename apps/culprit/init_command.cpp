@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 
@@ -41,16 +41,16 @@ Status run_init(const InitRequest& request) {
 
 }  // namespace
 
-void add_init_command(CLI::App& root, Shell& shell) {
-    CLI::App* command =
-        root.add_subcommand("init", "Look for monitoring systems and write a configuration");
+void add_init_command(Command& root, Shell& shell) {
+    Command command =
+        root.subcommand("init", "Look for monitoring systems and write a configuration");
     auto request = std::make_shared<InitRequest>();
-    command->add_option("--host", request->hosts, "Where to look; may be given several times")
-        ->default_str("localhost");
-    command->add_option("-o,--output", request->output, "File to write; - is standard output")
-        ->default_str(request->output);
-    command->add_flag("--force", request->overwrite, "Write over an existing file");
-    on_run(*command, shell, [request] { return run_init(*request); });
+    command.option("--host", request->hosts, "Where to look; may be given several times")
+        .default_text("localhost");
+    command.option("-o,--output", request->output, "File to write; - is standard output")
+        .default_text(request->output);
+    command.flag("--force", request->overwrite, "Write over an existing file");
+    on_run(command, shell, [request] { return run_init(*request); });
 }
 
 }  // namespace culprit::cli

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <signal.h>
 
-#include <CLI/CLI.hpp>
 #include <atomic>
 #include <cstdio>
 #include <memory>
@@ -128,32 +127,30 @@ Status run_inject(const InjectRequest& request) {
 
 }  // namespace
 
-void add_inject_command(CLI::App& root, Shell& shell) {
-    CLI::App* command =
-        root.add_subcommand("inject", "Break the testbed by plan and mend it again");
+void add_inject_command(Command& root, Shell& shell) {
+    Command command = root.subcommand("inject", "Break the testbed by plan and mend it again");
     auto request = std::make_shared<InjectRequest>();
-    command->add_option("plan", request->plan, "Fault plan (YAML or JSON)")
-        ->check(CLI::ExistingFile);
-    command->add_option("--name", request->testbed, "The testbed")->default_str("default");
+    command.option("plan", request->plan, "Fault plan (YAML or JSON)").check(existing_file());
+    command.option("--name", request->testbed, "The testbed").default_text("default");
     command
-        ->add_option("--backend", request->backend,
-                     "local: the testbed; kubernetes: print Chaos Mesh manifests for kubectl apply")
-        ->check(CLI::IsMember({"local", "kubernetes"}))
-        ->default_str("local");
-    command->add_option("--namespace", request->cluster.name_space, "Of the service, in a cluster")
-        ->default_str("ray");
-    command->add_option("--label", request->cluster.label, "Pod label that names the component")
-        ->default_str("app");
-    command->add_flag("--dry-run", request->dry_run, "Show what would be done");
-    command->add_flag("--list", request->list, "List the kinds of faults");
-    command->footer(
+        .option("--backend", request->backend,
+                "local: the testbed; kubernetes: print Chaos Mesh manifests for kubectl apply")
+        .check(one_of({"local", "kubernetes"}))
+        .default_text("local");
+    command.option("--namespace", request->cluster.name_space, "Of the service, in a cluster")
+        .default_text("ray");
+    command.option("--label", request->cluster.label, "Pod label that names the component")
+        .default_text("app");
+    command.flag("--dry-run", request->dry_run, "Show what would be done");
+    command.flag("--list", request->list, "List the kinds of faults");
+    command.footer(
         R"(Faults are undone when their time is over, on Ctrl-C, and when this process is killed.
 
 Example plan:
   name: slow-replica
   faults:
   - {kind: cpu_quota, target: ray-replicas-1, start: 60, duration: 45, cores: 0.25})");
-    on_run(*command, shell, [request] { return run_inject(*request); });
+    on_run(command, shell, [request] { return run_inject(*request); });
 }
 
 }  // namespace culprit::cli

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
 
@@ -54,18 +53,17 @@ Status run_inspect(const InspectRequest& request, Shell& shell) {
 
 }  // namespace
 
-void add_inspect_command(CLI::App& root, Shell& shell) {
-    CLI::App* command = root.add_subcommand(
+void add_inspect_command(Command& root, Shell& shell) {
+    Command command = root.subcommand(
         "inspect", "What is in a case or a dataset, and everything that is wrong with it");
     auto request = std::make_shared<InspectRequest>();
-    command->add_option("path", request->path, "A case folder or file, or a folder of cases")
-        ->required();
-    command->add_option("--format", request->format, "table|json")
-        ->check(CLI::IsMember({"table", "json"}))
-        ->default_str("table");
-    command->add_flag("--strict", request->strict,
-                      "Stop at the first problem instead of counting problems");
-    command->footer(
+    command.option("path", request->path, "A case folder or file, or a folder of cases").required();
+    command.option("--format", request->format, "table|json")
+        .check(one_of({"table", "json"}))
+        .default_text("table");
+    command.flag("--strict", request->strict,
+                 "Stop at the first problem instead of counting problems");
+    command.footer(
         R"(A case is a folder with data.csv (or RCAEval's simple_metrics.csv or metrics.json) and
 inject_time.txt, and, where there are any, logs.csv, traces.csv and mpg.csv; or one file made by
 `culprit convert`. Files may be compressed (.gz, .zst). Problems that cost single values or rows are
@@ -77,7 +75,7 @@ Examples:
   culprit inspect datasets --format json | jq '.[] | select(.problems != []) | .id'
 
 Exit codes: 0 all cases were read, 1 a read failed, 2 a case is no case or can't be understood.)");
-    on_run(*command, shell, [request, &shell] { return run_inspect(*request, shell); });
+    on_run(command, shell, [request, &shell] { return run_inspect(*request, shell); });
 }
 
 }  // namespace culprit::cli

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <signal.h>
 
-#include <CLI/CLI.hpp>
 #include <atomic>
 #include <filesystem>
 #include <memory>
@@ -70,50 +69,48 @@ Status run_load_command(LoadRequest request) {
 
 }  // namespace
 
-void add_load_command(CLI::App& root, Shell& shell) {
-    CLI::App* command = root.add_subcommand(
+void add_load_command(Command& root, Shell& shell) {
+    Command command = root.subcommand(
         "load", "Send an open-loop load to the testbed and measure what a client sees");
     auto request = std::make_shared<LoadRequest>();
-    command->add_option("--name", request->testbed, "The testbed")->default_str("default");
-    command->add_option("--arrivals", request->arrivals, "constant or poisson")
-        ->check(CLI::IsMember({"constant", "poisson"}))
-        ->default_str("poisson");
-    command->add_option("--rate", request->synthetic.rate_per_s, "Requests per second")
-        ->default_str("2");
-    command->add_option("--duration", request->synthetic.duration_s, "Seconds")->default_str("60");
-    command->add_option("--prompt", request->synthetic.prompt_tokens, "Prompt tokens, mean")
-        ->default_str("64");
-    command->add_option("--output", request->synthetic.output_tokens, "Output tokens, mean")
-        ->default_str("32");
+    command.option("--name", request->testbed, "The testbed").default_text("default");
+    command.option("--arrivals", request->arrivals, "constant or poisson")
+        .check(one_of({"constant", "poisson"}))
+        .default_text("poisson");
+    command.option("--rate", request->synthetic.rate_per_s, "Requests per second")
+        .default_text("2");
+    command.option("--duration", request->synthetic.duration_s, "Seconds").default_text("60");
+    command.option("--prompt", request->synthetic.prompt_tokens, "Prompt tokens, mean")
+        .default_text("64");
+    command.option("--output", request->synthetic.output_tokens, "Output tokens, mean")
+        .default_text("32");
     command
-        ->add_option("--spread", request->synthetic.length_spread,
-                     "Lengths are uniform in mean * [1 - spread, 1 + spread]")
-        ->default_str("0.3");
+        .option("--spread", request->synthetic.length_spread,
+                "Lengths are uniform in mean * [1 - spread, 1 + spread]")
+        .default_text("0.3");
     command
-        ->add_option("--replay", request->replay,
-                     "Arrival trace: CSV with arrival_time_s,prompt_tokens,output_tokens")
-        ->check(CLI::ExistingFile);
-    command->add_option("--time-scale", request->scales.time_scale, "Replay so many times faster")
-        ->default_str("1");
+        .option("--replay", request->replay,
+                "Arrival trace: CSV with arrival_time_s,prompt_tokens,output_tokens")
+        .check(existing_file());
+    command.option("--time-scale", request->scales.time_scale, "Replay so many times faster")
+        .default_text("1");
     command
-        ->add_option("--token-scale", request->scales.token_scale,
-                     "Replay with so many of the tokens")
-        ->default_str("1");
+        .option("--token-scale", request->scales.token_scale, "Replay with so many of the tokens")
+        .default_text("1");
     command
-        ->add_option("--shared-prefix", request->options.shared_prefix_tokens,
-                     "Tokens that all prompts share from their start")
-        ->default_str("32");
-    command->add_flag("--unique-prefix", request->options.unique_prefix,
-                      "No two prompts share a start");
-    command->add_option("--seed", request->synthetic.seed, "Seed of times, lengths and words")
-        ->default_str("1");
-    command->add_option("--out", request->out, "CSV with one line per request");
-    command->footer(R"(Arrivals do not wait for answers.
+        .option("--shared-prefix", request->options.shared_prefix_tokens,
+                "Tokens that all prompts share from their start")
+        .default_text("32");
+    command.flag("--unique-prefix", request->options.unique_prefix, "No two prompts share a start");
+    command.option("--seed", request->synthetic.seed, "Seed of times, lengths and words")
+        .default_text("1");
+    command.option("--out", request->out, "CSV with one line per request");
+    command.footer(R"(Arrivals do not wait for answers.
 
 Examples:
   culprit load --rate 2 --duration 120 --out requests.csv
   culprit load --replay azure_conv.csv --time-scale 0.5 --token-scale 0.1)");
-    on_run(*command, shell, [request] { return run_load_command(*request); });
+    on_run(command, shell, [request] { return run_load_command(*request); });
 }
 
 }  // namespace culprit::cli

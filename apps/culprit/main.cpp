@@ -1,5 +1,6 @@
-#include <CLI/CLI.hpp>
 #include <exception>
+#include <new>
+#include <string>
 
 #include "apps/culprit/command.h"
 #include "culprit/base/check.h"
@@ -22,15 +23,13 @@ Colour is used on a terminal; NO_COLOR or --color never turns it off.)";
 
 int run(int argc, char** argv) {
     using namespace culprit::cli;
-    CLI::App app{"Finds the root cause when a GPU-driven LLM service breaks", "culprit"};
+    Command app("culprit", "Finds the root cause when a GPU-driven LLM service breaks");
     Shell shell{.root = &app};
-    app.set_version_flag("--version", std::string("culprit ") + CULPRIT_VERSION);
-    app.set_help_all_flag("--help-all", "Help of every command");
-    app.add_option("--color", shell.color, "When to colour: auto, always, never")
-        ->check(CLI::IsMember({"auto", "always", "never"}))
-        ->default_str("auto");
+    app.version(std::string("culprit ") + CULPRIT_VERSION);
+    app.option("--color", shell.color, "When to colour: auto, always, never")
+        .check(one_of({"auto", "always", "never"}))
+        .default_text("auto");
     app.footer(footer);
-    app.require_subcommand(0, 1);
 
     add_diagnose_command(app, shell);
     add_evaluate_command(app, shell);
@@ -50,14 +49,10 @@ int run(int argc, char** argv) {
     add_load_command(app, shell);
     add_testbed_command(app, shell);
 
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-        if (error.get_exit_code() == 0) return app.exit(error);
-        print_usage_error(shell, error.what());
-        return 2;
-    }
-    if (app.get_subcommands().empty() && shell.exit_code == 0) {
+    const auto ended = app.parse(
+        argc, argv, [&](const std::string& problem) { print_usage_error(shell, problem); });
+    if (ended) return *ended;
+    if (app.chosen().empty() && shell.exit_code == 0) {
         const auto status = write_out(app.help());
         return status ? 0 : 1;
     }

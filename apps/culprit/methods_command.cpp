@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,15 +32,15 @@ Status run_methods(const MethodsRequest& request, const Shell& shell) {
 
 }  // namespace
 
-void add_methods_command(CLI::App& root, Shell& shell) {
-    CLI::App* command = root.add_subcommand(
+void add_methods_command(Command& root, Shell& shell) {
+    Command command = root.subcommand(
         "methods", "What each method is: its paper, what it reads, its options and cost");
     auto request = std::make_shared<MethodsRequest>();
-    command->add_option("name", request->name, "Only this method");
-    command->add_option("--format", request->format, "table|json|markdown")
-        ->check(CLI::IsMember({"table", "json", "markdown"}))
-        ->default_str("table");
-    command->footer(
+    command.option("name", request->name, "Only this method");
+    command.option("--format", request->format, "table|json|markdown")
+        .check(one_of({"table", "json", "markdown"}))
+        .default_text("table");
+    command.footer(
         R"(Every method of the study has two variants under one name: `reference` does what the
 implementation that the study ran does, defects included; `published` is what the paper defines.
 
@@ -49,7 +48,7 @@ Examples:
   culprit methods
   culprit methods nsigma
   culprit methods --format json | jq -r '.[].name')");
-    on_run(*command, shell, [request, &shell] { return run_methods(*request, shell); });
+    on_run(command, shell, [request, &shell] { return run_methods(*request, shell); });
 }
 
 }  // namespace culprit::cli

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <csignal>
 #include <memory>
@@ -62,29 +61,28 @@ Status run_receive(const ReceiveRequest& request) {
 
 }  // namespace
 
-void add_receive_command(CLI::App& root, Shell& shell) {
-    CLI::App* command = root.add_subcommand(
+void add_receive_command(Command& root, Shell& shell) {
+    Command command = root.subcommand(
         "receive", "Take telemetry from exporters: OTLP and Prometheus remote write");
     auto request = std::make_shared<ReceiveRequest>();
-    command->add_option("--host", request->host, "Address to listen on")
-        ->default_str(request->host);
-    command->add_option("--http-port", request->http_port, "OTLP/HTTP and remote write")
-        ->check(CLI::Range(0, 65535))
-        ->default_str("4318");
-    command->add_option("--grpc-port", request->grpc_port, "OTLP/gRPC")
-        ->check(CLI::Range(0, 65535))
-        ->default_str("4317");
-    command->add_option("--window", request->options.window_seconds, "Seconds of telemetry to keep")
-        ->check(CLI::Range(1.0, 86400.0))
-        ->default_str("1800");
+    command.option("--host", request->host, "Address to listen on").default_text(request->host);
+    command.option("--http-port", request->http_port, "OTLP/HTTP and remote write")
+        .check(whole_between(0, 65535))
+        .default_text("4318");
+    command.option("--grpc-port", request->grpc_port, "OTLP/gRPC")
+        .check(whole_between(0, 65535))
+        .default_text("4317");
+    command.option("--window", request->options.window_seconds, "Seconds of telemetry to keep")
+        .check(between(1.0, 86400.0))
+        .default_text("1800");
     command
-        ->add_option("--records-max", request->options.records_max,
-                     "Spans, lines and points to hold; more are refused with 429")
-        ->check(CLI::Range(1.0, 1e10))
-        ->default_str("4000000");
-    command->add_option("--journal", request->options.journal,
-                        "Folder that keeps the window across a crash");
-    on_run(*command, shell, [request] { return run_receive(*request); });
+        .option("--records-max", request->options.records_max,
+                "Spans, lines and points to hold; more are refused with 429")
+        .check(between(1.0, 1e10))
+        .default_text("4000000");
+    command.option("--journal", request->options.journal,
+                   "Folder that keeps the window across a crash");
+    on_run(command, shell, [request] { return run_receive(*request); });
 }
 
 }  // namespace culprit::cli

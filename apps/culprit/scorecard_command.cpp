@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <vector>
@@ -71,10 +70,10 @@ Status run_scorecard(ScorecardRequest request) {
 
 void add_spoiling_options(CLI::App& command, Spoiling& spoiling) {
     const auto seconds = [&](const char* name, double& value, const char* help) {
-        command.add_option(name, value, help)->check(CLI::Range(0.0, 86400.0));
+        command.add_option(name, value, help).check(between(0.0, 86400.0));
     };
     command.add_option("--drop", spoiling.drop_share, "Share of the metric series to take away")
-        ->check(CLI::Range(0.0, 0.99));
+        .check(between(0.0, 0.99));
     seconds("--blur", spoiling.blur_seconds, "Moving average over this many seconds");
     seconds("--alert-delay", spoiling.alert_delay_seconds, "Seconds by which the alert is late");
     seconds("--baseline", spoiling.baseline_seconds, "Seconds of data before the alert");
@@ -89,37 +88,35 @@ void add_spoiling_options(CLI::App& command, Spoiling& spoiling) {
 
 }  // namespace
 
-void add_scorecard_command(CLI::App& root, Shell& shell) {
-    CLI::App* command = root.add_subcommand(
+void add_scorecard_command(Command& root, Shell& shell) {
+    Command command = root.subcommand(
         "scorecard", "Score what the default method says: component, fault kind, calibration");
     auto request = std::make_shared<ScorecardRequest>();
-    command->add_option("datasets", request->paths, "Folders that hold labelled cases");
-    command->add_flag("--simulated", request->simulated, "Score on simulated incidents instead");
-    command->add_option("--kind", request->made.kinds, "Simulated fault kinds; default: all")
-        ->delimiter(',');
-    command->add_option("--seed", request->made.first_seed, "First simulated seed")
-        ->default_str("0");
-    command->add_option("--count", request->made.count, "Simulated seeds per kind")
-        ->check(CLI::PositiveNumber)
-        ->default_str("10");
-    command->add_option("--split", request->split, "all|dev|test: which half of recorded cases")
-        ->check(CLI::IsMember({"all", "dev", "test"}))
-        ->default_str("all");
+    command.option("datasets", request->paths, "Folders that hold labelled cases");
+    command.flag("--simulated", request->simulated, "Score on simulated incidents instead");
+    command.option("--kind", request->made.kinds, "Simulated fault kinds; default: all")
+        .separated_by(',');
+    command.option("--seed", request->made.first_seed, "First simulated seed").default_text("0");
+    command.option("--count", request->made.count, "Simulated seeds per kind")
+        .check(positive())
+        .default_text("10");
+    command.option("--split", request->split, "all|dev|test: which half of recorded cases")
+        .check(one_of({"all", "dev", "test"}))
+        .default_text("all");
     add_spoiling_options(*command, request->scoring.spoiling);
-    command->add_flag("--hold-out", request->scoring.hold_out,
-                      "Score without the signatures of the fault's family");
+    command.flag("--hold-out", request->scoring.hold_out,
+                 "Score without the signatures of the fault's family");
     add_knowledge_options(*command, request->knowledge);
-    command->add_option("--option", request->options, "name=number for the method; repeatable")
-        ->expected(1)
-        ->take_all();
-    command->add_option("--threads", request->scoring.num_threads, "Cases side by side; 0 = all")
-        ->default_str("1");
-    command->add_flag("--cases", request->with_cases, "One line per case first");
-    command->add_option("--format", request->format, "table|json")
-        ->check(CLI::IsMember({"table", "json"}))
-        ->default_str("table");
-    command->footer(footer);
-    on_run(*command, shell, [request] { return run_scorecard(*request); });
+    command.option("--option", request->options, "name=number for the method; repeatable")
+        .repeatable();
+    command.option("--threads", request->scoring.num_threads, "Cases side by side; 0 = all")
+        .default_text("1");
+    command.flag("--cases", request->with_cases, "One line per case first");
+    command.option("--format", request->format, "table|json")
+        .check(one_of({"table", "json"}))
+        .default_text("table");
+    command.footer(footer);
+    on_run(command, shell, [request] { return run_scorecard(*request); });
 }
 
 }  // namespace culprit::cli

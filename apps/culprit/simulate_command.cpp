@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -139,36 +138,35 @@ Status run_simulate(SimulateRequest request) {
 
 }  // namespace
 
-void add_simulate_command(CLI::App& root, Shell& shell) {
-    CLI::App* command =
-        root.add_subcommand("simulate", "Make labelled incidents of a simulated LLM serving stack");
+void add_simulate_command(Command& root, Shell& shell) {
+    Command command =
+        root.subcommand("simulate", "Make labelled incidents of a simulated LLM serving stack");
     auto request = std::make_shared<SimulateRequest>();
-    command->add_option("folder", request->output, "Folder to write cases to");
+    command.option("folder", request->output, "Folder to write cases to");
     command
-        ->add_option("--calibrate", request->calibrate,
-                     "Folder of the testbed's windows: compare the simulator with them")
+        .option("--calibrate", request->calibrate,
+                "Folder of the testbed's windows: compare the simulator with them")
         ->check(CLI::ExistingDirectory);
-    command->add_option("--kind", request->kinds, "Fault kinds, separated by commas, or all")
-        ->delimiter(',');
-    command->add_option("--seed", request->first_seed, "First seed")->default_str("0");
-    command->add_option("--count", request->count, "Seeds per kind")
-        ->check(CLI::PositiveNumber)
-        ->default_str("10");
-    command->add_option("--replicas", request->replicas, "Replicas, 1 to 10000; default: by seed")
-        ->check(CLI::Range(1, 10000));
-    command->add_option("--scrape", request->scrape_seconds, "Seconds between scrapes")
-        ->check(CLI::Range(0.5, 300.0))
-        ->default_str("5");
-    command->add_option("--baseline", request->baseline_seconds, "Seconds before the fault")
-        ->check(CLI::Range(10.0, 86400.0))
-        ->default_str("285");
+    command.option("--kind", request->kinds, "Fault kinds, separated by commas, or all")
+        .separated_by(',');
+    command.option("--seed", request->first_seed, "First seed").default_text("0");
+    command.option("--count", request->count, "Seeds per kind")
+        .check(positive())
+        .default_text("10");
+    command.option("--replicas", request->replicas, "Replicas, 1 to 10000; default: by seed")
+        .check(whole_between(1, 10000));
+    command.option("--scrape", request->scrape_seconds, "Seconds between scrapes")
+        .check(between(0.5, 300.0))
+        .default_text("5");
+    command.option("--baseline", request->baseline_seconds, "Seconds before the fault")
+        .check(between(10.0, 86400.0))
+        .default_text("285");
     command
-        ->add_option("--alert-delay", request->alert_delay_seconds,
-                     "Seconds by which the alert is late")
-        ->check(CLI::Range(0.0, 3600.0))
-        ->default_str("0");
-    command->footer(footer);
-    on_run(*command, shell, [request] { return run_simulate(*request); });
+        .option("--alert-delay", request->alert_delay_seconds, "Seconds by which the alert is late")
+        .check(between(0.0, 3600.0))
+        .default_text("0");
+    command.footer(footer);
+    on_run(command, shell, [request] { return run_simulate(*request); });
 }
 
 }  // namespace culprit::cli

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <signal.h>
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <atomic>
 #include <cstdio>
@@ -60,45 +59,42 @@ Status run_status(const std::string& name, const Shell& shell) {
     return write_out(text);
 }
 
-void add_up(CLI::App& testbed, Shell& shell) {
-    CLI::App* command =
-        testbed.add_subcommand("up", "Start the stack and wait until it is healthy");
+void add_up(Command& testbed, Shell& shell) {
+    Command command = testbed.subcommand("up", "Start the stack and wait until it is healthy");
     auto settings = std::make_shared<testbed::Settings>();
-    command->add_option("--name", settings->name, "Its name; two run side by side under two names")
-        ->default_str(settings->name);
-    CLI::Option* index = command
-                             ->add_option("--index", settings->index,
-                                          "Network 10.77.INDEX.0/24 (default: a free one)")
-                             ->check(CLI::Range(0, 254));
-    command->add_option("--replicas", settings->replicas, "Engines (data parallel)")
-        ->check(CLI::Range(1, 16))
-        ->default_str("3");
-    command->add_option("--scrape", settings->scrape_seconds, "Seconds between two scrapes")
-        ->check(CLI::Range(1.0, 60.0))
-        ->default_str("5");
+    command.option("--name", settings->name, "Its name; two run side by side under two names")
+        .default_text(settings->name);
+    Option index =
+        command.option("--index", settings->index, "Network 10.77.INDEX.0/24 (default: a free one)")
+            .check(whole_between(0, 254));
+    command.option("--replicas", settings->replicas, "Engines (data parallel)")
+        .check(whole_between(1, 16))
+        .default_text("3");
+    command.option("--scrape", settings->scrape_seconds, "Seconds between two scrapes")
+        .check(between(1.0, 60.0))
+        .default_text("5");
     command
-        ->add_option("--prometheus-port", settings->prometheus_port,
-                     "On 127.0.0.1; the index is added")
-        ->default_str("19090");
-    command->add_option("--assets", settings->assets, "Folder of the Python sources");
-    on_run(*command, shell,
-           [settings, index, &shell] { return run_up(*settings, index->count() > 0, shell); });
+        .option("--prometheus-port", settings->prometheus_port, "On 127.0.0.1; the index is added")
+        .default_text("19090");
+    command.option("--assets", settings->assets, "Folder of the Python sources");
+    on_run(command, shell,
+           [settings, index, &shell] { return run_up(*settings, index.was_given(), shell); });
 }
 
 // What faults run inside the testbed.
-void add_helpers(CLI::App& testbed, Shell& shell) {
-    CLI::App* stress = testbed.add_subcommand("stress", "")->group("");
+void add_helpers(Command& testbed, Shell& shell) {
+    Command stress = testbed.hidden_subcommand("stress");
     auto kind = std::make_shared<std::string>();
     auto name = std::make_shared<std::string>("default");
     auto megabytes = std::make_shared<double>(100);
-    stress->add_option("kind", *kind, "")->check(CLI::IsMember({"cpu", "memory", "disk"}));
-    stress->add_option("--name", *name, "");
+    stress.option("kind", *kind, "").check(one_of({"cpu", "memory", "disk"}));
+    stress.option("--name", *name, "");
     auto workers = std::make_shared<int>(1);
     auto ready = std::make_shared<std::string>();
-    stress->add_option("--megabytes", *megabytes, "");
-    stress->add_option("--workers", *workers, "");
-    stress->add_option("--ready", *ready, "");
-    on_run(*stress, shell, [=]() -> Status {
+    stress.option("--megabytes", *megabytes, "");
+    stress.option("--workers", *workers, "");
+    stress.option("--ready", *ready, "");
+    on_run(stress, shell, [=]() -> Status {
         const auto tell = [&] {
             if (!ready->empty()) static_cast<void>(testbed::write_text_file(*ready, "ready\n"));
         };
@@ -109,18 +105,18 @@ void add_helpers(CLI::App& testbed, Shell& shell) {
         CULPRIT_TRY(const auto settings, testbed::read_settings(*name));
         return testbed::write_to_disk(settings.path("tmp"));
     });
-    CLI::App* wire = testbed.add_subcommand("wire", "")->group("");
+    Command wire = testbed.hidden_subcommand("wire");
     auto component = std::make_shared<std::string>();
     auto values = std::make_shared<std::array<double, 4>>();
     values->fill(0);
-    wire->add_option("--name", *name, "");
-    wire->add_option("--component", *component, "");
-    wire->add_option("--ready", *ready, "");
-    wire->add_option("--milliseconds", (*values)[0], "");
-    wire->add_option("--jitter_milliseconds", (*values)[1], "");
-    wire->add_option("--percent", (*values)[2], "");
-    wire->add_option("--kilobits_per_second", (*values)[3], "");
-    on_run(*wire, shell, [=]() -> Status {
+    wire.option("--name", *name, "");
+    wire.option("--component", *component, "");
+    wire.option("--ready", *ready, "");
+    wire.option("--milliseconds", (*values)[0], "");
+    wire.option("--jitter_milliseconds", (*values)[1], "");
+    wire.option("--percent", (*values)[2], "");
+    wire.option("--kilobits_per_second", (*values)[3], "");
+    on_run(wire, shell, [=]() -> Status {
         watch_interrupts();
         CULPRIT_TRY(const auto settings, testbed::read_settings(*name));
         const testbed::ImpairmentOptions options{.delay_seconds = (*values)[0] / 1000,
@@ -134,29 +130,29 @@ void add_helpers(CLI::App& testbed, Shell& shell) {
     });
 }
 
-void add_rest(CLI::App& testbed, Shell& shell) {
+void add_rest(Command& testbed, Shell& shell) {
     auto name = std::make_shared<std::string>("default");
     auto keep = std::make_shared<bool>(false);
-    CLI::App* down = testbed.add_subcommand("down", "Stop it; returns when nothing is left of it");
-    down->add_option("--name", *name, "Which")->default_str("default");
-    down->add_flag("--keep-files", *keep, "Leave logs and telemetry in /tmp/culprit-NAME");
-    on_run(*down, shell, [name, keep] { return testbed::stop_testbed(*name, *keep); });
+    Command down = testbed.subcommand("down", "Stop it; returns when nothing is left of it");
+    down.option("--name", *name, "Which").default_text("default");
+    down.flag("--keep-files", *keep, "Leave logs and telemetry in /tmp/culprit-NAME");
+    on_run(down, shell, [name, keep] { return testbed::stop_testbed(*name, *keep); });
 
-    CLI::App* status = testbed.add_subcommand("status", "What runs, and whether it answers");
-    status->add_option("--name", *name, "Which")->default_str("default");
-    on_run(*status, shell, [name, &shell] { return run_status(*name, shell); });
+    Command status = testbed.subcommand("status", "What runs, and whether it answers");
+    status.option("--name", *name, "Which").default_text("default");
+    on_run(status, shell, [name, &shell] { return run_status(*name, shell); });
 
     // The processes behind a testbed; `up` starts them.
-    CLI::App* supervise = testbed.add_subcommand("supervise", "")->group("");
-    supervise->add_option("--name", *name, "");
-    on_run(*supervise, shell, [name]() -> Status {
+    Command supervise = testbed.hidden_subcommand("supervise");
+    supervise.option("--name", *name, "");
+    on_run(supervise, shell, [name]() -> Status {
         CULPRIT_TRY(const auto settings, testbed::read_settings(*name));
         return testbed::run_supervisor(settings);
     });
     add_helpers(testbed, shell);
-    CLI::App* agent = testbed.add_subcommand("agent", "")->group("");
-    agent->add_option("--name", *name, "");
-    on_run(*agent, shell, [name]() -> Status {
+    Command agent = testbed.hidden_subcommand("agent");
+    agent.option("--name", *name, "");
+    on_run(agent, shell, [name]() -> Status {
         CULPRIT_TRY(const auto settings, testbed::read_settings(*name));
         return testbed::run_agent(settings);
     });
@@ -164,11 +160,11 @@ void add_rest(CLI::App& testbed, Shell& shell) {
 
 }  // namespace
 
-void add_testbed_command(CLI::App& root, Shell& shell) {
-    CLI::App* command = root.add_subcommand(
+void add_testbed_command(Command& root, Shell& shell) {
+    Command command = root.subcommand(
         "testbed", "A real LLM serving stack on this machine: nginx, Ray Serve, vLLM, Prometheus");
-    command->require_subcommand(1);
-    command->footer(
+    command.requires_subcommand();
+    command.footer(
         R"(Needs root, Debian's nginx-light, prometheus and iproute2, two cores and 8 GiB of memory.
 Nothing leaves the machine: every component has a network namespace of its own.
 
@@ -176,8 +172,8 @@ Examples:
   culprit testbed up
   culprit testbed status
   culprit testbed down)");
-    add_up(*command, shell);
-    add_rest(*command, shell);
+    add_up(command, shell);
+    add_rest(command, shell);
 }
 
 }  // namespace culprit::cli

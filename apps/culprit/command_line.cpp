@@ -1,0 +1,159 @@
+#include "apps/culprit/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <utility>
+
+namespace culprit::cli {
+
+Check one_of(std::initializer_list<std::string> words) {
+    return {.kind = Check::Kind::member, .words = words};
+}
+
+Check whole_between(int low, int high) {
+    return {.kind = Check::Kind::whole_range,
+            .low = static_cast<double>(low),
+            .high = static_cast<double>(high)};
+}
+
+Check between(double low, double high) {
+    return {.kind = Check::Kind::range, .low = low, .high = high};
+}
+
+Check not_negative() { return {.kind = Check::Kind::at_least_zero}; }
+Check positive() { return {.kind = Check::Kind::positive}; }
+Check existing_file() { return {.kind = Check::Kind::file}; }
+
+Option& Option::check(const Check& check) {
+    switch (check.kind) {
+        case Check::Kind::member:
+            option_->check(CLI::IsMember(check.words));
+            break;
+        case Check::Kind::whole_range:
+            option_->check(CLI::Range(static_cast<int>(check.low), static_cast<int>(check.high)));
+            break;
+        case Check::Kind::range:
+            option_->check(CLI::Range(check.low, check.high));
+            break;
+        case Check::Kind::at_least_zero:
+            option_->check(CLI::NonNegativeNumber);
+            break;
+        case Check::Kind::positive:
+            option_->check(CLI::PositiveNumber);
+            break;
+        case Check::Kind::file:
+            option_->check(CLI::ExistingFile);
+            break;
+    }
+    return *this;
+}
+
+Option& Option::default_text(const std::string& text) {
+    option_->default_str(text);
+    return *this;
+}
+
+Option& Option::required() {
+    option_->required();
+    return *this;
+}
+
+Option& Option::repeatable() {
+    option_->expected(1)->take_all();
+    return *this;
+}
+
+Option& Option::separated_by(char separator) {
+    option_->delimiter(separator);
+    return *this;
+}
+
+Option& Option::transform(const std::function<std::string(const std::string&)>& change) {
+    option_->transform([change](const std::string& text) { return change(text); });
+    return *this;
+}
+
+bool Option::was_given() const { return option_->count() > 0; }
+
+Command::Command(const std::string& name, const std::string& summary)
+    : owned_(std::make_shared<CLI::App>(summary, name)), app_(owned_.get()) {
+    app_->set_help_all_flag("--help-all", "Help of every command");
+    app_->require_subcommand(0, 1);
+}
+
+Command Command::subcommand(const std::string& name, const std::string& summary) {
+    return Command(app_->add_subcommand(name, summary));
+}
+
+Command Command::hidden_subcommand(const std::string& name) {
+    return Command(app_->add_subcommand(name, "")->group(""));
+}
+
+void Command::requires_subcommand() { app_->require_subcommand(1); }
+void Command::footer(const std::string& text) { app_->footer(text); }
+void Command::version(const std::string& text) { app_->set_version_flag("--version", text); }
+
+Option Command::option(const std::string& name, std::string& value, const std::string& help) {
+    return Option(app_->add_option(name, value, help));
+}
+
+Option Command::option(const std::string& name, double& value, const std::string& help) {
+    return Option(app_->add_option(name, value, help));
+}
+
+Option Command::option(const std::string& name, int& value, const std::string& help) {
+    return Option(app_->add_option(name, value, help));
+}
+
+Option Command::option(const std::string& name, unsigned& value, const std::string& help) {
+    return Option(app_->add_option(name, value, help));
+}
+
+Option Command::option(const std::string& name, std::size_t& value, const std::string& help) {
+    return Option(app_->add_option(name, value, help));
+}
+
+Option Command::option(const std::string& name, std::vector<std::string>& value,
+                       const std::string& help) {
+    return Option(app_->add_option(name, value, help));
+}
+
+void Command::flag(const std::string& name, bool& value, const std::string& help) {
+    app_->add_flag(name, value, help);
+}
+
+void Command::on_chosen(std::function<void()> body) { app_->callback(std::move(body)); }
+
+std::optional<int> Command::parse(int argc, char** argv,
+                                  const std::function<void(const std::string&)>& on_error) {
+    try {
+        app_->parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == 0) return app_->exit(error);
+        on_error(error.what());
+        return 2;
+    }
+    return std::nullopt;
+}
+
+std::string Command::help() const { return app_->help(); }
+
+std::vector<std::string> Command::chosen() const {
+    std::vector<std::string> names;
+    for (const CLI::App* command : app_->get_subcommands()) names.push_back(command->get_name());
+    return names;
+}
+
+std::vector<CommandWords> Command::subcommands() const {
+    const CLI::App& app = *app_;
+    std::vector<CommandWords> all;
+    for (const CLI::App* command : app.get_subcommands({})) {
+        CommandWords words{command->get_name(), command->get_description(), {}};
+        for (const CLI::Option* option : command->get_options())
+            words.options.push_back({option->get_lnames(), option->get_description(),
+                                     option->get_items_expected_max() > 0});
+        all.push_back(std::move(words));
+    }
+    return all;
+}
+
+}  // namespace culprit::cli
