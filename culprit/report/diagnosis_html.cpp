@@ -40,11 +40,13 @@ struct Timing {
         json["at"] = since_alert(e.onset, incident);
         json["uncertainty"] = to_seconds(e.onset_uncertainty);
     }
-    void operator()(const LogEvidence& e) const {
-        json["at"] = since_alert(e.first_seen, incident);
-    }
-    void operator()(const SpanEvidence& e) const { json["at"] = since_alert(e.onset, incident); }
+    void operator()(const LogEvidence& e) const { begin(e.first_seen); }
+    void operator()(const SpanEvidence& e) const { begin(e.onset); }
     void operator()(const EdgeEvidence& e) const { json["score"] = e.strength; }
+    // What nobody measured has no place on the time line.
+    void begin(TimePoint when) const {
+        if (when != TimePoint{}) json["at"] = since_alert(when, incident);
+    }
 };
 
 Json page_evidence(const Evidence& evidence, const Suspect& suspect, const Incident& incident) {

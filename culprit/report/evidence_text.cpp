@@ -32,7 +32,7 @@ struct InWords {
             .score = score_text(e.score)};
     }
     EvidenceText operator()(const LogEvidence& e) const {
-        return {.when = format_clock(e.first_seen),
+        return {.when = when_text(e.first_seen, Duration{0}),
                 .what = fmt::format("log \"{}\"", printable(e.log_template)),
                 .moved = fmt::format("{} → {} per min", format_number(e.baseline_per_minute),
                                      format_number(e.suspect_per_minute)),
@@ -40,7 +40,9 @@ struct InWords {
     }
     EvidenceText operator()(const SpanEvidence& e) const {
         return {.when = when_text(e.onset, Duration{0}),
-                .what = fmt::format("span {} {}", printable(e.operation), e.quantity),
+                .what = e.operation.empty()
+                            ? fmt::format("spans of {} {}", printable(e.service), e.quantity)
+                            : fmt::format("span {} {}", printable(e.operation), e.quantity),
                 .moved = fmt::format("{} → {}", format_quantity(e.baseline, e.unit),
                                      format_quantity(e.suspect, e.unit)),
                 .score = score_text(e.score)};
@@ -53,6 +55,11 @@ struct InWords {
     }
 };
 
+// Null where nobody measured when it began.
+Json time_json(TimePoint when) {
+    return when == TimePoint{} ? Json(nullptr) : Json(format_rfc3339(when));
+}
+
 struct AsJson {
     Json operator()(const ShiftEvidence& e) const {
         return {{"kind", "metric"},
@@ -61,7 +68,7 @@ struct AsJson {
                 {"baseline", e.baseline},
                 {"peak", e.peak},
                 {"score", e.score},
-                {"onset", format_rfc3339(e.onset)},
+                {"onset", time_json(e.onset)},
                 {"onset_uncertainty_s", to_seconds(e.onset_uncertainty)}};
     }
     Json operator()(const LogEvidence& e) const {
@@ -71,14 +78,13 @@ struct AsJson {
                 {"baseline_per_minute", e.baseline_per_minute},
                 {"suspect_per_minute", e.suspect_per_minute},
                 {"score", e.score},
-                {"first_seen", format_rfc3339(e.first_seen)},
+                {"first_seen", time_json(e.first_seen)},
                 {"example", e.example}};
     }
     Json operator()(const SpanEvidence& e) const {
-        return {
-            {"kind", "span"},         {"service", e.service}, {"operation", e.operation},
-            {"quantity", e.quantity}, {"unit", e.unit},       {"baseline", e.baseline},
-            {"suspect", e.suspect},   {"score", e.score},     {"onset", format_rfc3339(e.onset)}};
+        return {{"kind", "span"},         {"service", e.service}, {"operation", e.operation},
+                {"quantity", e.quantity}, {"unit", e.unit},       {"baseline", e.baseline},
+                {"suspect", e.suspect},   {"score", e.score},     {"onset", time_json(e.onset)}};
     }
     Json operator()(const EdgeEvidence& e) const {
         return {

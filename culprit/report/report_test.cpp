@@ -22,6 +22,13 @@ TEST(EvidenceText, GivesNoTimeThatNobodyMeasured) {
     SpanEvidence measured = unmeasured;
     measured.onset = time_from_seconds(60.0);
     EXPECT_EQ(evidence_text(measured, "a").when, "00:01:00");
+    EXPECT_TRUE(evidence_json(unmeasured).at("onset").is_null());
+    EXPECT_EQ(evidence_json(measured).at("onset"), "1970-01-01T00:01:00Z");
+}
+
+TEST(EvidenceText, NamesTheServiceWhereSpansOfAllItsOperationsChanged) {
+    EXPECT_EQ(evidence_text(SpanEvidence{.service = "a", .quantity = "error share"}, "a").what,
+              "spans of a error share");
 }
 
 TEST(Quantity, ReadsLikeAPersonWritesIt) {
