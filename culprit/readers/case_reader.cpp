@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
+#include <iterator>
 
+#include "culprit/base/parallel.h"
 #include "culprit/readers/case_annex.h"
 #include "culprit/readers/case_label.h"
 #include "culprit/readers/case_layout.h"
@@ -29,9 +32,11 @@ public:
     Result<Case> read();
 
 private:
+    using Problems = std::vector<DataProblem>;
+
     // Opens `name` if the case has it and hands its bytes and a problem list to `reader`.
     template <class Reader>
-    Result<bool> with_file(std::string_view name, Reader reader) {
+    Result<bool> with_file(std::string_view name, Problems& target, Reader reader) {
         const auto file = find_file(path_, name);
         if (!file) return false;
         ProblemList problems(file->substr(path_.size() + 1), options_.strict);
@@ -42,21 +47,23 @@ private:
             error.message.insert(0, path_ + "/");
             return tl::unexpected<Error>(std::move(error));
         }
-        problems.move_to(case_.problems);
+        problems.move_to(target);
         return true;
     }
     Status read_label();
     Status read_metrics();
-    Status read_logs();
-    Status read_spans();
+    Status read_logs(Problems& problems);
+    Status read_spans(Problems& problems);
+    Status read_logs_and_spans();
     Status read_topology_files();
-    Result<bool> read_series(std::string_view name, std::optional<Frame>& target);
+    Result<bool> read_series(std::string_view name, Problems& problems,
+                             std::optional<Frame>& target);
     Status set_windows();
     Status read_annex();
-    Status note(std::string_view place, std::string message) {
+    Status note(Problems& problems, std::string_view place, std::string message) {
         if (options_.strict)
             return fail(ErrorCode::malformed_data, fmt::format("{}/{}: {}", path_, place, message));
-        case_.problems.push_back({std::string(place), std::move(message)});
+        problems.push_back({std::string(place), std::move(message)});
         return {};
     }
 
@@ -68,99 +75,126 @@ private:
 
 Status FolderReader::read_label() {
     std::optional<TimePoint> labelled;
-    CULPRIT_TRY(
-        const bool has_json,
-        with_file("case.json", [&](std::string_view bytes, ProblemList& problems) -> Status {
-            CULPRIT_TRY(CaseLabel label, read_case_json(bytes, problems));
-            case_.truth = std::move(label.truth);
-            case_.incident.symptom = std::move(label.symptom);
-            labelled = label.alert;
-            return {};
-        }));
+    CULPRIT_TRY(const bool has_json,
+                with_file("case.json", case_.problems,
+                          [&](std::string_view bytes, ProblemList& problems) -> Status {
+                              CULPRIT_TRY(CaseLabel label, read_case_json(bytes, problems));
+                              case_.truth = std::move(label.truth);
+                              case_.incident.symptom = std::move(label.symptom);
+                              labelled = label.alert;
+                              return {};
+                          }));
     if (!has_json || !case_.truth) case_.truth = truth_from_folder(fault_folder_of(path_));
-    CULPRIT_TRY_STATUS(with_file("root_cause.txt", [&](std::string_view bytes, ProblemList&) {
-        if (case_.truth) case_.truth->location = read_code_location(bytes);
-        return Status{};
-    }));
+    CULPRIT_TRY_STATUS(
+        with_file("root_cause.txt", case_.problems, [&](std::string_view bytes, ProblemList&) {
+            if (case_.truth) case_.truth->location = read_code_location(bytes);
+            return Status{};
+        }));
     if (options_.alert) {
         alert_ = options_.alert;
         return {};
     }
-    CULPRIT_TRY(
-        const bool has_time,
-        with_file("inject_time.txt", [&](std::string_view bytes, ProblemList& problems) -> Status {
-            CULPRIT_TRY(alert_, read_alert_time(bytes, problems));
-            return {};
-        }));
+    CULPRIT_TRY(const bool has_time,
+                with_file("inject_time.txt", case_.problems,
+                          [&](std::string_view bytes, ProblemList& problems) -> Status {
+                              CULPRIT_TRY(alert_, read_alert_time(bytes, problems));
+                              return {};
+                          }));
     if (!has_time) alert_ = labelled;
     return {};
 }
 
 Status FolderReader::read_metrics() {
     for (const std::string_view name : metric_file_names) {
-        CULPRIT_TRY(const bool found,
-                    with_file(name, [&](std::string_view bytes, ProblemList& problems) -> Status {
-                        CULPRIT_TRY(MetricTable table,
-                                    name.ends_with(".json")
-                                        ? read_metrics_json(bytes, problems)
-                                        : read_metric_table(bytes, problems, options_.num_threads));
-                        case_.incident.metrics = std::move(table.frame);
-                        case_.incident.text_columns = std::move(table.text_columns);
-                        return {};
-                    }));
+        CULPRIT_TRY(
+            const bool found,
+            with_file(
+                name, case_.problems, [&](std::string_view bytes, ProblemList& problems) -> Status {
+                    CULPRIT_TRY(MetricTable table,
+                                name.ends_with(".json")
+                                    ? read_metrics_json(bytes, problems)
+                                    : read_metric_table(bytes, problems, options_.num_threads));
+                    case_.incident.metrics = std::move(table.frame);
+                    case_.incident.text_columns = std::move(table.text_columns);
+                    return {};
+                }));
         if (found) return {};
     }
-    return note("data.csv",
+    return note(case_.problems, "data.csv",
                 "expected a metric table, found no data.csv, simple_metrics.csv or "
                 "metrics.csv");
 }
 
-Result<bool> FolderReader::read_series(std::string_view name, std::optional<Frame>& target) {
-    return with_file(name, [&](std::string_view bytes, ProblemList& problems) -> Status {
+Result<bool> FolderReader::read_series(std::string_view name, Problems& found,
+                                       std::optional<Frame>& target) {
+    return with_file(name, found, [&](std::string_view bytes, ProblemList& problems) -> Status {
         CULPRIT_TRY(MetricTable table, read_metric_table(bytes, problems, options_.num_threads));
         target = std::move(table.frame);
         return {};
     });
 }
 
-Status FolderReader::read_logs() {
+Status FolderReader::read_logs(Problems& found) {
     Incident& incident = case_.incident;
     CULPRIT_TRY_STATUS(
-        with_file("logs.csv", [&](std::string_view bytes, ProblemList& problems) -> Status {
+        with_file("logs.csv", found, [&](std::string_view bytes, ProblemList& problems) -> Status {
             CULPRIT_TRY(LogTable logs, read_log_table(bytes, problems));
             incident.logs = std::make_shared<const LogTable>(std::move(logs));
             return {};
         }));
-    CULPRIT_TRY(const bool has_counts, read_series("logts.csv", incident.log_counts));
+    CULPRIT_TRY(const bool has_counts, read_series("logts.csv", found, incident.log_counts));
     if (has_counts || !incident.logs) return {};
     auto counts = count_logs(*incident.logs);
-    if (!counts) return note("logs.csv", counts.error().message);
+    if (!counts) return note(found, "logs.csv", counts.error().message);
     incident.log_counts = std::move(*counts);
     return {};
 }
 
-Status FolderReader::read_spans() {
+Status FolderReader::read_spans(Problems& found) {
     Incident& incident = case_.incident;
-    CULPRIT_TRY_STATUS(
-        with_file("traces.csv", [&](std::string_view bytes, ProblemList& problems) -> Status {
+    CULPRIT_TRY_STATUS(with_file(
+        "traces.csv", found, [&](std::string_view bytes, ProblemList& problems) -> Status {
             CULPRIT_TRY(SpanTable spans, read_span_table(bytes, problems));
             incident.spans = std::make_shared<const SpanTable>(std::move(spans));
             return {};
         }));
-    CULPRIT_TRY(const bool has_errors, read_series("tracets_err.csv", incident.span_errors));
-    CULPRIT_TRY(const bool has_successes, read_series("tracets_lat.csv", incident.span_successes));
-    CULPRIT_TRY(const bool has_edges, read_series("latency_merged_90.csv", incident.edge_latency));
+    CULPRIT_TRY(const bool has_errors, read_series("tracets_err.csv", found, incident.span_errors));
+    CULPRIT_TRY(const bool has_successes,
+                read_series("tracets_lat.csv", found, incident.span_successes));
+    CULPRIT_TRY(const bool has_edges,
+                read_series("latency_merged_90.csv", found, incident.edge_latency));
     if (!incident.spans) return {};
     if (!has_errors || !has_successes) {
         auto counts = count_spans(*incident.spans);
-        if (!counts) return note("traces.csv", counts.error().message);
+        if (!counts) return note(found, "traces.csv", counts.error().message);
         if (!has_errors) incident.span_errors = std::move(counts->errors);
         if (!has_successes) incident.span_successes = std::move(counts->successes);
     }
     if (!has_edges) {
         auto edges = edge_latency(*incident.spans);
-        if (!edges) return note("traces.csv", edges.error().message);
+        if (!edges) return note(found, "traces.csv", edges.error().message);
         if (edges->num_columns() > 0) incident.edge_latency = std::move(*edges);
+    }
+    return {};
+}
+
+// Side by side: each is one long walk over records, and they touch different parts of the case.
+Status FolderReader::read_logs_and_spans() {
+    struct Part {
+        Status status;
+        Problems problems;
+    };
+    std::array<Part, 2> parts;
+    parallel_for(parts.size(), options_.num_threads, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i) {
+            Part& part = parts[i];
+            if (i == 0 && options_.logs) part.status = read_logs(part.problems);
+            if (i == 1 && options_.spans) part.status = read_spans(part.problems);
+        }
+    });
+    for (Part& part : parts) {
+        CULPRIT_TRY_STATUS(part.status);
+        std::move(part.problems.begin(), part.problems.end(), std::back_inserter(case_.problems));
     }
     return {};
 }
@@ -168,15 +202,16 @@ Status FolderReader::read_spans() {
 Status FolderReader::read_topology_files() {
     Topology topology;
     CULPRIT_TRY(const bool has_graph,
-                with_file("mpg.csv", [&](std::string_view bytes, ProblemList& problems) -> Status {
-                    CULPRIT_TRY(topology, read_topology(bytes, problems));
-                    return {};
-                }));
-    CULPRIT_TRY(
-        const bool has_pods,
-        with_file("pod-node-1.csv", [&](std::string_view bytes, ProblemList& problems) -> Status {
-            return add_placements(bytes, problems, topology);
-        }));
+                with_file("mpg.csv", case_.problems,
+                          [&](std::string_view bytes, ProblemList& problems) -> Status {
+                              CULPRIT_TRY(topology, read_topology(bytes, problems));
+                              return {};
+                          }));
+    CULPRIT_TRY(const bool has_pods,
+                with_file("pod-node-1.csv", case_.problems,
+                          [&](std::string_view bytes, ProblemList& problems) -> Status {
+                              return add_placements(bytes, problems, topology);
+                          }));
     if (has_graph || has_pods)
         case_.incident.topology = std::make_shared<const Topology>(std::move(topology));
     return {};
@@ -204,7 +239,7 @@ Status FolderReader::set_windows() {
                         "case.json, found none");
     if (!alert_) {
         alert_ = covered ? covered->end : TimePoint{};
-        CULPRIT_TRY_STATUS(note("inject_time.txt",
+        CULPRIT_TRY_STATUS(note(case_.problems, "inject_time.txt",
                                 "expected the injection or alert time, found "
                                 "no such file; all data count as before it"));
     }
@@ -214,9 +249,10 @@ Status FolderReader::set_windows() {
     for (const bool before : {true, false}) {
         const TimeRange& window = before ? incident.baseline : incident.suspect;
         if (window.begin == window.end && options_.alert_required)
-            CULPRIT_TRY_STATUS(note(
-                "inject_time.txt", fmt::format("expected data {} the alert at {}, found none",
-                                               before ? "before" : "after", format_time(*alert_))));
+            CULPRIT_TRY_STATUS(
+                note(case_.problems, "inject_time.txt",
+                     fmt::format("expected data {} the alert at {}, found none",
+                                 before ? "before" : "after", format_time(*alert_))));
     }
     if (incident.symptom && !incident.metrics.find(*incident.symptom)) incident.symptom.reset();
     return {};
@@ -225,10 +261,10 @@ Status FolderReader::set_windows() {
 Status FolderReader::read_annex() {
     const TimeRange baseline = case_.incident.baseline;
     const TimeRange suspect = case_.incident.suspect;
-    CULPRIT_TRY(const bool found,
-                with_file(case_annex_name, [&](std::string_view bytes, ProblemList&) {
-                    return apply_case_annex(bytes, case_);
-                }));
+    CULPRIT_TRY(const bool found, with_file(case_annex_name, case_.problems,
+                                            [&](std::string_view bytes, ProblemList&) {
+                                                return apply_case_annex(bytes, case_);
+                                            }));
     if (found && options_.alert) {  // the windows of another alert time than the collected one
         case_.incident.baseline = baseline;
         case_.incident.suspect = suspect;
@@ -243,8 +279,7 @@ Result<Case> FolderReader::read() {
     case_.path = path_;
     CULPRIT_TRY_STATUS(read_label());
     CULPRIT_TRY_STATUS(read_metrics());
-    if (options_.logs) CULPRIT_TRY_STATUS(read_logs());
-    if (options_.spans) CULPRIT_TRY_STATUS(read_spans());
+    CULPRIT_TRY_STATUS(read_logs_and_spans());
     CULPRIT_TRY_STATUS(read_topology_files());
     CULPRIT_TRY_STATUS(set_windows());
     CULPRIT_TRY_STATUS(read_annex());
