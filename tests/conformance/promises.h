@@ -1,20 +1,21 @@
 #pragma once
 
-#include <string>
+#include <cstdint>
 #include <string_view>
 
 #include "culprit/rca/method.h"
 
 namespace culprit {
 
-/// Why a method may answer otherwise when the metric columns stand in another order; empty when it
-/// may not. A new method promises not to, unless it is listed here with its reason.
-std::string column_order_excuse(std::string_view method, Variant variant);
+/// What a method may promise beyond what all of them keep.
+enum class Promise : std::uint8_t {
+    column_order,  ///< the same scores when the metric columns stand in another order
+    units,         ///< the same scores when every metric is given in another unit
+    answer,        ///< a ranking of a small incident that has all kinds of data
+};
 
-/// Whether a method promises the same bytes when every metric is given in another unit.
-bool promises_unit_freedom(std::string_view method, Variant variant);
-
-/// Whether a method promises to rank something in a small incident that has all kinds of data.
-bool promises_answer(std::string_view method);
+/// Why a method does not promise it; empty when it does. A new method promises all, unless it is
+/// listed in promises.cpp with its reason.
+std::string_view exemption(Promise promise, std::string_view method, Variant variant);
 
 }  // namespace culprit
