@@ -110,7 +110,52 @@ std::string compare_sets(std::vector<std::string> ours, std::vector<std::string>
     return compare_names(ours, theirs);
 }
 
+// Visits of 1000 walks of 1000 steps scatter by about 1e-3 of the most visited node's.
+std::string compare_sampled(const Ranking& ranking, const GoldenAnswer& answer) {
+    constexpr double scatter_max = 0.01;
+    const std::map<std::string, double> theirs(answer.scores.begin(), answer.scores.end());
+    if (theirs.size() != ranking.size()) return compare_names(names_of(ranking), answer.names);
+    for (const Suspect& s : ranking.suspects()) {
+        const auto match = theirs.find(s.name);
+        if (match == theirs.end()) return compare_names(names_of(ranking), answer.names);
+        if (std::abs(match->second - s.score) > scatter_max)
+            return fmt::format("{}: expected {:.6f}, found {:.6f}", s.name, match->second, s.score);
+    }
+    return {};
+}
+
 }  // namespace
+
+std::string compare_scatter(const std::vector<Ranking>& ours,
+                            const std::vector<GoldenAnswer>& answers) {
+    std::map<std::string, std::size_t> num_ours;
+    for (const Ranking& ranking : ours)
+        for (const std::string& name : names_of(ranking)) ++num_ours[name];
+    std::set<std::string> recorded;
+    for (const GoldenAnswer& answer : answers)
+        recorded.insert(answer.names.begin(), answer.names.end());
+    for (const std::string& name : recorded)
+        if (num_ours[name] == 0)
+            return fmt::format("{} is in a recorded answer and in none of ours for {} seeds", name,
+                               ours.size());
+    // A name in 19 of 20 answers is missing from five with a probability of 3e-7.
+    if (answers.size() >= 5)
+        for (const auto& [name, count] : num_ours)
+            if (20 * count >= 19 * ours.size() && !recorded.contains(name))
+                return fmt::format("{} is in {} of our {} answers and in no recorded one", name,
+                                   count, ours.size());
+    return {};
+}
+
+GoldenRule rule_for(const GoldenRule& rule, const std::string& case_id) {
+    // causal-learn iterates over a set of nodes in FCI's second phase; here its order decides
+    // whether an edge goes, and the record is one of the orders.
+    if (rule.method == "fci_pagerank" && case_id == "medium/kv-cache_cpu/1")
+        return {.method = rule.method,
+                .kind = Kind::same_names,
+                .why = "causal-learn's FCI follows the order of a Python set here"};
+    return rule;
+}
 
 std::vector<GoldenRule> golden_rules() {
     const std::string bits = "PageRank ties can differ in the last bit";
@@ -125,16 +170,17 @@ std::vector<GoldenRule> golden_rules() {
         {"granger_randomwalk", Kind::ranks, walk},
         {"lingam_pagerank", Kind::same_names, "FastICA starts from an unseeded random matrix"},
         {"lingam_randomwalk", Kind::ranks, walk},
-        {"causalrca", Kind::not_comparable,
+        {"causalrca", Kind::same_names,
          "the network's weights start unseeded and the first place changes with them"},
         {"causalai", Kind::same_names, "the answer is a Python set: its order is that of hashes"},
-        {"microcause", Kind::same_names, "a million unseeded random steps decide the order"},
+        {"microcause", Kind::sampled_scores,
+         "a million unseeded random steps; ours are their expectation"},
         {"e_diagnosis", Kind::shared_scores,
          "thresholds come from an unseeded bootstrap: a statistic close to its threshold may fall "
          "on either side",
          true},
         {"baro", Kind::scores, "", true},
-        {"rcd", Kind::not_comparable,
+        {"rcd", Kind::seed_scatter,
          "unseeded permutations decide which columns are tested together: sets differ by seed"},
         {"circa"},
         {"nsigma", Kind::scores, "", true},
@@ -194,8 +240,10 @@ std::string compare(const GoldenRule& rule, const Ranking& ranking,
             }
             return difference;
         }
-        case Kind::not_comparable:
-            return {};
+        case Kind::sampled_scores:
+            return compare_sampled(ranking, answers.front());
+        case Kind::seed_scatter:
+            return compare_scatter({ranking}, answers);
     }
     return "unknown rule";
 }

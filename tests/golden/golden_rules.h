@@ -19,7 +19,10 @@ struct GoldenRule {
         shared_scores,   ///< names in both answers have the same scores; at most one name differs
         any_hash_order,  ///< one of the answers recorded for different orders of Python's sets
         same_names,      ///< same names in any order: the order is random
-        not_comparable,
+        sampled_scores,  ///< same names, scores within what a million random steps scatter
+        seed_scatter,    ///< recorded for several seeds; ours for a hundred say how often each name
+                         ///< is in the answer: what is recorded must occur, what is nearly always
+                         ///< there must be recorded
     };
     std::string method;
     Kind kind = Kind::scores;
@@ -40,6 +43,14 @@ std::vector<GoldenRule> golden_rules();
 /// Empty when the ranking agrees with the answers under the rule, else the first difference.
 std::string compare(const GoldenRule& rule, const Ranking& ranking,
                     const std::vector<GoldenAnswer>& answers);
+
+/// Of several answers for as many seeds, under `seed_scatter`.
+std::string compare_scatter(const std::vector<Ranking>& ours,
+                            const std::vector<GoldenAnswer>& answers);
+
+/// The rule for one recorded case: another than the method's where the record itself depends on
+/// what the reference leaves to chance there.
+GoldenRule rule_for(const GoldenRule& rule, const std::string& case_id);
 
 /// The same for a case that is longer than the harness's window: the scores of baro and nsigma from
 /// their kernels over all rows; of other methods nothing.

@@ -32,6 +32,7 @@ GoldenAnswer read_answer(const std::string& path) {
     if (json.contains("scores") && json["scores"].is_array())
         for (const auto& pair : json["scores"])
             answer.scores.emplace_back(pair.at(0).get<std::string>(), number(pair.at(1)));
+    answer.symptom = json.value("sli", "");
     return answer;
 }
 
@@ -48,11 +49,13 @@ std::vector<fs::path> folders(const fs::path& root) {
 
 std::vector<GoldenAnswer> GoldenCase::answers(const std::string& method) const {
     std::vector<GoldenAnswer> found;
-    for (int hash = 0; hash < 10; ++hash) {
-        const std::string suffix = hash == 0 ? "" : ".hash" + std::to_string(hash);
+    const auto add = [&](const std::string& suffix) {
         const std::string path = ranks_path + "/" + method + suffix + ".json";
         if (fs::exists(path)) found.push_back(read_answer(path));
-    }
+    };
+    add("");
+    for (const char* kind : {".hash", ".seed"})
+        for (int run = 1; run < 10; ++run) add(kind + std::to_string(run));
     return found;
 }
 

@@ -15,6 +15,7 @@ struct GoldenAnswer {
     std::vector<std::string> names;  ///< best first
     /// As recorded, names may repeat; empty when the method gives none. NaN and infinities occur.
     std::vector<std::pair<std::string, double>> scores;
+    std::string symptom;  ///< the metric that the harness named; empty in old records
 };
 
 /// One case with its answers. The incident is read at first use and kept.
@@ -23,7 +24,8 @@ struct GoldenCase {
     std::string case_path;
     std::string ranks_path;
 
-    /// `<method>.json`, then `<method>.hash<k>.json`; empty when the method was not run.
+    /// `<method>.json`, then `<method>.hash<k>.json` and `<method>.seed<k>.json`; empty when the
+    /// method was not run.
     std::vector<GoldenAnswer> answers(const std::string& method) const;
     const Incident& incident() const;
 

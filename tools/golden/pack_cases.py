@@ -13,7 +13,7 @@ import sys
 
 INPUTS = ["data.csv", "inject_time.txt", "latency_merged_90.csv", "logs.csv", "logts.csv", "mpg.csv",
           "traces.csv", "tracets_err.csv", "tracets_lat.csv"]
-KEPT = ["method", "seed", "hashseed", "n_iter", "ranks", "scores"]
+KEPT = ["method", "seed", "hashseed", "n_iter", "sli", "ranks", "scores"]
 
 
 def pack(source: pathlib.Path, target: pathlib.Path, name: str) -> None:
@@ -30,7 +30,9 @@ def pack(source: pathlib.Path, target: pathlib.Path, name: str) -> None:
     ranks = target / family / "ranks" / f"{group}__{number}"
     ranks.mkdir(parents=True, exist_ok=True)
     for origin in sorted((source / family / "ranks" / f"{group}__{number}").glob("*.json")):
-        if ".seed" in origin.name or (".hash" in origin.name and "microscope" not in origin.name):
+        if ".seed" in origin.name and not origin.name.startswith("rcd."):
+            continue
+        if ".hash" in origin.name and not origin.name.startswith("microscope."):
             continue
         answer = json.loads(origin.read_text())
         kept = {key: answer[key] for key in KEPT if key in answer}
