@@ -6,7 +6,7 @@ CASES  ?= data/cases
 METHODS ?= all
 
 .DEFAULT_GOAL := all
-.PHONY: all bootstrap configure test check format format-check tidy layers asan tsan fuzz golden fault-plots testbed-smoke bench eval new-method install clean quickstart help
+.PHONY: all bootstrap configure test check format format-check tidy layers asan tsan fuzz golden fault-plots testbed-smoke bench against-python eval new-method install clean quickstart help
 
 quickstart: configure  ## Build the program and diagnose the bundled incident, recorded from a real LLM service
 	@cmake --build --preset $(PRESET) -j $(JOBS) --target culprit_app
@@ -46,7 +46,7 @@ tsan:  ## Every test under the thread sanitizer
 	@$(MAKE) --no-print-directory test PRESET=tsan
 
 fuzz: bootstrap  ## Run each fuzzer for SECONDS (60) on its corpus
-	@cmake --preset fuzz >/dev/null && cmake --build --preset fuzz -j $(JOBS)
+	@cmake --preset fuzz >/dev/null && cmake --build --preset fuzz -j $(JOBS) --target culprit_fuzzer
 	@tools/fuzz build/fuzz $(or $(SECONDS),60)
 
 fault-plots:  ## Draw what each recorded fault moved (docs/faults)
@@ -61,6 +61,11 @@ golden: all  ## Only the comparison with recorded answers of reference implement
 
 bench: all  ## Benchmarks; each checks its answer before it is timed
 	@tools/bench $(BUILD)
+
+against-python: all  ## Times the Python reference and Culprit on CASES in one run (installs it from PyPI)
+	@tools/python_reference build/python
+	@build/python/bin/python benchmarks/against_python.py $(or $(wildcard $(CASES)/*/*),$(wildcard tests/golden/data/small/cases/*/*)) --program $(BUILD)/benchmarks/rank_case_benchmark
+	@build/python/bin/python benchmarks/against_pandas.py --program $(BUILD)/benchmarks/read_table_benchmark
 
 eval: all  ## Rank METHODS (all) on the labelled cases below CASES (data/cases)
 	@$(BUILD)/bin/culprit evaluate $(CASES) --methods $(METHODS) --output results

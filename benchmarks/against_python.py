@@ -2,25 +2,34 @@
 """Runs the Python reference (package RCAEval) beside Culprit on the same cases, compares the answers
 and prints how many times faster Culprit is.
 
-    benchmarks/against_python.py CASE... [--reference FOLDER] [--program FILE] [--repeat N]
+    benchmarks/against_python.py CASE... [--methods A,B] [--limit SECONDS] [--repeat N]
+                                 [--reference FOLDER] [--program FILE]
 
 CASE is a case folder (data.csv, inject_time.txt, and traces.csv for the trace methods). The reference
-is imported from FOLDER, from $CULPRIT_PYTHON_REFERENCE, or from where `pip install RCAEval` put it.
-Reading and preparing the data is left out on both sides; of N calls the shortest counts. A ratio is
-printed only where both answers are the same."""
+is imported from FOLDER, from $CULPRIT_PYTHON_REFERENCE, or from where tools/python_reference installed
+it (`make against-python` does both). Reading and preparing the data is left out on both sides; of N
+calls the shortest counts. A ratio is printed where both answers are the same, and, marked "random", for
+the methods whose answer depends on a generator that the reference does not seed. A reference that takes
+longer than SECONDS gives a lower bound."""
 import argparse
 import contextlib
 import io
 import json
 import os
 import pathlib
+import signal
+import statistics
 import subprocess
 import sys
 import time
 import warnings
 
-METRIC_METHODS = ["nsigma", "baro"]
+METRIC_METHODS = ["nsigma", "baro", "pc_pagerank", "pc_randomwalk", "fci_pagerank", "fci_randomwalk",
+                  "granger_pagerank", "granger_randomwalk", "lingam_pagerank", "lingam_randomwalk",
+                  "causalrca", "causalai", "microcause", "rcd", "circa"]
 TRACE_METHODS = ["tracerca", "microrank"]
+# Their generators are not seeded: no two runs of the reference need agree.
+RANDOM_METHODS = {"lingam_pagerank", "causalrca", "microcause", "rcd"}
 
 
 def load_reference(folder):
@@ -32,6 +41,8 @@ def load_reference(folder):
         with contextlib.redirect_stderr(io.StringIO()):
             import numpy  # noqa: F401
             import pandas  # noqa: F401
+            from RCAEval import utility
+            utility.is_py312 = lambda: True  # it imports its methods on two Python versions only
             from RCAEval import e2e
         return e2e, ""
     except ImportError as error:
@@ -53,20 +64,47 @@ def prepare_metrics(folder):
     return data.drop(columns=dropped), inject
 
 
-def time_reference(method, folder, repeat):
+class TooLong(Exception):
+    pass
+
+
+@contextlib.contextmanager
+def limited(seconds):
+    def stop(*_):
+        raise TooLong
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def time_reference(method, name, folder, options):
     import pandas as pd
-    if method.__name__ in METRIC_METHODS:
+    if name in METRIC_METHODS:
         data, inject = prepare_metrics(folder)
     else:
         data = pd.read_csv(folder / "traces.csv")
         inject = int((folder / "inject_time.txt").read_text().split()[0]) * 1_000_000
+    # The harness's settings: its symptom is the first latency where the case names none.
+    latencies = [c for c in data.columns if c.endswith("_latency")]
+    settings = {"dataset": "re1-ob", "dk_select_useful": False, "sli": (latencies or [None])[0],
+                "n_iter": len(data.columns) - 1, "num_loop": len(data.columns) - 1, "anomalies": None}
     shortest = float("inf")
-    for _ in range(repeat):
+    spent = time.perf_counter()
+    for _ in range(options.repeat):
         copy = data.copy()
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        heard = io.StringIO()
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(heard), \
+                limited(options.limit):
             begin = time.perf_counter()
-            answer = method(copy, inject_time=inject, dataset="re1-ob", dk_select_useful=False)
+            answer = method(copy, inject_time=inject, **settings)
             shortest = min(shortest, time.perf_counter() - begin)
+        if " failed (" in heard.getvalue():
+            raise RuntimeError(heard.getvalue().strip()[:150])
+        if time.perf_counter() - spent > options.limit / 2:
+            break
     return shortest, list(answer["ranks"])
 
 
@@ -78,15 +116,16 @@ def difference(ours, theirs):
     return f"answers differ from place {place + 1} on ({len(theirs)} names, Culprit {len(ours)})"
 
 
-def compare(reference, program, folder, repeat):
-    has_traces = (folder / "traces.csv").exists()
-    names = METRIC_METHODS + (TRACE_METHODS if has_traces else [])
+def compare(reference, folder, options, ratios):
+    names = [n for n in options.methods or METRIC_METHODS + TRACE_METHODS
+             if n in METRIC_METHODS or (folder / "traces.csv").exists()]
     # Culprit is quick: more calls, for a steadier minimum.
-    output = subprocess.run([program, folder, str(20 * repeat), *names], check=True,
+    output = subprocess.run([options.program, folder, str(5 * options.repeat), *names], check=True,
                             capture_output=True, text=True).stdout
     for line in map(json.loads, output.splitlines()):
-        method = getattr(reference, line["method"], None)
-        title = f"{folder.parent.name}/{folder.name:<4} {line['method']:<10}"
+        name = line["method"]
+        method = getattr(reference, name, None)
+        title = f"{folder.parent.name}/{folder.name:<3} {name:<18}"
         if method is None:
             print(f"{title} the reference has no such method")
             continue
@@ -94,13 +133,20 @@ def compare(reference, program, folder, repeat):
             print(f"{title} Culprit: {line['error']}")
             continue
         try:
-            seconds, ranks = time_reference(method, folder, repeat)
+            seconds, ranks = time_reference(method, name, folder, options)
+        except TooLong:
+            print(f"{title} Python > {1e3 * options.limit:9.2f} ms   Culprit {1e3 * line['seconds']:8.3f} "
+                  f"ms   > {options.limit / line['seconds']:7.0f} times")
+            continue
         except Exception as error:  # the reference ends on many inputs; its words are the result
             print(f"{title} reference: {type(error).__name__}: {error}")
             continue
-        text = (f"{title} Python {1e3 * seconds:9.2f} ms   Culprit {1e3 * line['seconds']:8.3f} ms   ")
-        differs = difference(line["names"], ranks)
-        print(text + (differs or f"{seconds / line['seconds']:7.0f} times"))
+        text = f"{title} Python {1e3 * seconds:11.2f} ms   Culprit {1e3 * line['seconds']:8.3f} ms   "
+        differs = "" if name in RANDOM_METHODS else difference(line["names"], ranks)
+        if not differs:
+            ratios.setdefault(name, []).append(seconds / line["seconds"])
+        print(text + (differs or f"{seconds / line['seconds']:9.0f} times"
+                      + (" (random)" if name in RANDOM_METHODS else "")), flush=True)
 
 
 def main():
@@ -110,6 +156,8 @@ def main():
     parser.add_argument("--reference", default=os.environ.get("CULPRIT_PYTHON_REFERENCE"))
     parser.add_argument("--program", default="build/release/benchmarks/rank_case_benchmark")
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--limit", type=float, default=60.0, help="seconds for one call of the reference")
+    parser.add_argument("--methods", type=lambda text: text.split(","), default=None)
     options = parser.parse_args()
     if not os.access(options.program, os.X_OK):
         print(f"against_python: no program {options.program}; build it first (make bench)",
@@ -117,11 +165,15 @@ def main():
         return 2
     reference, why = load_reference(options.reference)
     if reference is None:
-        print(f"against_python: skipped, the Python reference is not installed ({why}). In a virtual "
-              "environment: pip install numpy pandas scikit-learn && pip install --no-deps RCAEval")
+        print(f"against_python: skipped, the Python reference is not installed ({why}). "
+              "tools/python_reference FOLDER installs it from PyPI; then run this with FOLDER/bin/python")
         return 0
+    ratios = {}
     for folder in options.cases:
-        compare(reference, options.program, folder.resolve(), options.repeat)
+        compare(reference, folder.resolve(), options, ratios)
+    for name, values in ratios.items():
+        print(f"{name:<18} {len(values)} cases: at least {min(values):.0f}, median "
+              f"{statistics.median(values):.0f} times")
     load = os.getloadavg()[0]
     print(f"load while measuring: {load:.1f} on {os.cpu_count()} cores")
     return 0
