@@ -22,7 +22,7 @@
 #include "culprit/stats/correlation_matrix.h"
 #include "culprit/stats/kmeans_bins.h"
 
-namespace culprit::causal {
+namespace culprit {
 namespace {
 
 // A linear chain with exponential noise, each variable with some memory of itself.
@@ -135,6 +135,6 @@ void BM_Ges(benchmark::State& state) {
 BENCHMARK(BM_Ges)->Args({73, 23})->Args({1440, 38})->Unit(benchmark::kMillisecond);
 
 }  // namespace
-}  // namespace culprit::causal
+}  // namespace culprit
 
 BENCHMARK_MAIN();
