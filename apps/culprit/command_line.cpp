@@ -22,6 +22,7 @@ Check between(double low, double high) {
 Check not_negative() { return {.kind = Check::Kind::at_least_zero}; }
 Check positive() { return {.kind = Check::Kind::positive}; }
 Check existing_file() { return {.kind = Check::Kind::file}; }
+Check existing_folder() { return {.kind = Check::Kind::folder}; }
 
 Option& Option::check(const Check& check) {
     switch (check.kind) {
@@ -42,6 +43,9 @@ Option& Option::check(const Check& check) {
             break;
         case Check::Kind::file:
             option_->check(CLI::ExistingFile);
+            break;
+        case Check::Kind::folder:
+            option_->check(CLI::ExistingDirectory);
             break;
     }
     return *this;

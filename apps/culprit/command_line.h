@@ -16,9 +16,17 @@ class Option;
 
 namespace culprit::cli {
 
-/// What a value must be: one of a few words, a number in a range, a file that exists.
+/// What a value must be: one of a few words, a number in a range, a file or folder that exists.
 struct Check {
-    enum class Kind : std::uint8_t { member, whole_range, range, at_least_zero, positive, file };
+    enum class Kind : std::uint8_t {
+        member,
+        whole_range,
+        range,
+        at_least_zero,
+        positive,
+        file,
+        folder
+    };
 
     Kind kind = Kind::file;
     std::vector<std::string> words = {};
@@ -32,6 +40,7 @@ Check between(double low, double high);
 Check not_negative();
 Check positive();
 Check existing_file();
+Check existing_folder();
 
 /// An option of a command as it is declared; a handle, cheap to copy.
 class Option {
