@@ -39,8 +39,8 @@ Incident with_symptom(const GoldenCase& golden, const GoldenAnswer& answer) {
     return incident;
 }
 
-std::vector<Ranking> rankings_of_seeds(const Method& method, const Incident& incident) {
-    constexpr std::uint64_t num_seeds = 100;
+std::vector<Ranking> rankings_of_seeds(const Method& method, const Incident& incident,
+                                       std::size_t num_seeds) {
     std::vector<Ranking> rankings;
     for (std::uint64_t seed = 0; seed < num_seeds; ++seed) {
         auto diagnosis =
@@ -67,7 +67,9 @@ TEST_P(Golden, AnswersAsTheStudysImplementation) {
             continue;
         }
         if (rule.kind == GoldenRule::Kind::seed_scatter) {
-            EXPECT_EQ(compare_scatter(rankings_of_seeds(**method, golden.incident()), answers), "");
+            const auto rankings =
+                rankings_of_seeds(**method, golden.incident(), 20 * answers.size());
+            EXPECT_EQ(compare_scatter(rankings, answers), "");
             continue;
         }
         const Result<Diagnosis> diagnosis = run_method(
