@@ -68,22 +68,22 @@ Status run_scorecard(ScorecardRequest request) {
                                               : scorecard_text(card, request.with_cases));
 }
 
-void add_spoiling_options(CLI::App& command, Spoiling& spoiling) {
+void add_spoiling_options(Command& command, Spoiling& spoiling) {
     const auto seconds = [&](const char* name, double& value, const char* help) {
-        command.add_option(name, value, help).check(between(0.0, 86400.0));
+        command.option(name, value, help).check(between(0.0, 86400.0));
     };
-    command.add_option("--drop", spoiling.drop_share, "Share of the metric series to take away")
+    command.option("--drop", spoiling.drop_share, "Share of the metric series to take away")
         .check(between(0.0, 0.99));
     seconds("--blur", spoiling.blur_seconds, "Moving average over this many seconds");
     seconds("--alert-delay", spoiling.alert_delay_seconds, "Seconds by which the alert is late");
     seconds("--baseline", spoiling.baseline_seconds, "Seconds of data before the alert");
     seconds("--scrape", spoiling.scrape_seconds, "Seconds between values");
     seconds("--until", spoiling.until_seconds, "Seconds of data after the alert");
-    command.add_flag("--no-logs", spoiling.drop_logs, "Without logs");
-    command.add_flag("--no-spans", spoiling.drop_spans, "Without spans");
-    command.add_flag("--no-gpu", spoiling.drop_gpu, "Without GPU series");
-    command.add_flag("--no-engine", spoiling.drop_engine, "Without the serving engine's series");
-    command.add_flag("--no-mesh", spoiling.drop_mesh, "Without the service mesh's series");
+    command.flag("--no-logs", spoiling.drop_logs, "Without logs");
+    command.flag("--no-spans", spoiling.drop_spans, "Without spans");
+    command.flag("--no-gpu", spoiling.drop_gpu, "Without GPU series");
+    command.flag("--no-engine", spoiling.drop_engine, "Without the serving engine's series");
+    command.flag("--no-mesh", spoiling.drop_mesh, "Without the service mesh's series");
 }
 
 }  // namespace
@@ -103,7 +103,7 @@ void add_scorecard_command(Command& root, Shell& shell) {
     command.option("--split", request->split, "all|dev|test: which half of recorded cases")
         .check(one_of({"all", "dev", "test"}))
         .default_text("all");
-    add_spoiling_options(*command, request->scoring.spoiling);
+    add_spoiling_options(command, request->scoring.spoiling);
     command.flag("--hold-out", request->scoring.hold_out,
                  "Score without the signatures of the fault's family");
     add_knowledge_options(*command, request->knowledge);

@@ -146,7 +146,7 @@ void add_simulate_command(Command& root, Shell& shell) {
     command
         .option("--calibrate", request->calibrate,
                 "Folder of the testbed's windows: compare the simulator with them")
-        ->check(CLI::ExistingDirectory);
+        .check(existing_folder());
     command.option("--kind", request->kinds, "Fault kinds, separated by commas, or all")
         .separated_by(',');
     command.option("--seed", request->first_seed, "First seed").default_text("0");
