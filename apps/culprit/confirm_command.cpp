@@ -76,7 +76,7 @@ void add_confirm_command(Command& root, Shell& shell) {
                    "The component that was broken; without it the service as a whole");
     command.option("--fault", request->fault, "Id of the fault, as diagnose names it").required();
     command.option("--at", request->at, "Time of the alert, when the case has none");
-    add_knowledge_options(*command, request->knowledge);
+    add_knowledge_options(command, request->knowledge);
     command.footer(footer);
     on_run(command, shell, [request] { return run_confirm(*request); });
 }

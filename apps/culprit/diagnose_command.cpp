@@ -230,7 +230,7 @@ void add_diagnose_command(Command& root, Shell& shell) {
     command.option("--output", request->output, "File to write; - is standard output")
         .default_text("-");
     command.flag("--no-report", request->no_report, "No HTML report beside --format table");
-    add_knowledge_options(*command, request->knowledge);
+    add_knowledge_options(command, request->knowledge);
     command.footer(footer);
     request->output = "-";
     on_run(command, shell, [request, &shell] { return run_diagnose(*request, shell); });

@@ -1,6 +1,5 @@
 #include "apps/culprit/knowledge.h"
 
-#include <CLI/CLI.hpp>
 #include <utility>
 
 #include "culprit/methods/catalog.h"
@@ -29,11 +28,11 @@ Result<std::unique_ptr<Method>> Knowledge::method(const std::string& name) const
     return make_culprit(std::move(known), std::move(confirmed));
 }
 
-void add_knowledge_options(CLI::App& command, Knowledge& knowledge) {
-    command.add_option("--faults", knowledge.faults,
-                       "Folder of fault files that add to the shipped ones or replace them");
-    command.add_option("--experience", knowledge.experience,
-                       "File of confirmed incidents, as culprit confirm writes it");
+void add_knowledge_options(Command& command, Knowledge& knowledge) {
+    command.option("--faults", knowledge.faults,
+                   "Folder of fault files that add to the shipped ones or replace them");
+    command.option("--experience", knowledge.experience,
+                   "File of confirmed incidents, as culprit confirm writes it");
 }
 
 }  // namespace culprit::cli

@@ -4,11 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "apps/culprit/command_line.h"
 #include "culprit/tailored/culprit_method.h"
-
-namespace CLI {
-class App;
-}
 
 namespace culprit::cli {
 
@@ -25,6 +22,6 @@ struct Knowledge {
 };
 
 /// --faults and --experience.
-void add_knowledge_options(CLI::App& command, Knowledge& knowledge);
+void add_knowledge_options(Command& command, Knowledge& knowledge);
 
 }  // namespace culprit::cli

@@ -106,7 +106,7 @@ void add_scorecard_command(Command& root, Shell& shell) {
     add_spoiling_options(command, request->scoring.spoiling);
     command.flag("--hold-out", request->scoring.hold_out,
                  "Score without the signatures of the fault's family");
-    add_knowledge_options(*command, request->knowledge);
+    add_knowledge_options(command, request->knowledge);
     command.option("--option", request->options, "name=number for the method; repeatable")
         .repeatable();
     command.option("--threads", request->scoring.num_threads, "Cases side by side; 0 = all")
