@@ -55,6 +55,27 @@ Result<TimePoint> parse_number(std::string_view text) {
     return time_from_ns(ns);
 }
 
+// "YYYY-MM-DD", then " HH:MM:SS" with a fraction, then an offset such as +05:30: digits wherever
+// digits belong. The calendar library is undefined on a half-read time of day.
+bool has_shape_of_time(std::string_view text) {
+    static constexpr std::string_view shape = "0000-00-00 00:00:00";
+    for (std::size_t i = 0; i < text.size() && i < shape.size(); ++i)
+        if (shape[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != shape[i]) return false;
+    if (text.size() < 10 || text.substr(0, 4) < "1678" || text.substr(0, 4) > "2261") return false;
+    if (text.size() == 10) return true;
+    if (text.size() < shape.size()) return false;
+    text.remove_prefix(shape.size());
+    const auto sign = text.find_first_of("+-");
+    const std::string_view fraction = text.substr(0, sign);
+    const bool has_fraction = fraction.size() > 1 && fraction[0] == '.';
+    if (!fraction.empty() && !(has_fraction && all_digits(fraction.substr(1)))) return false;
+    if (sign == std::string_view::npos) return true;
+    const std::string_view offset = text.substr(sign + 1);
+    const bool has_colon = offset.size() == 5 && offset[2] == ':';
+    return all_digits(offset.substr(0, 2)) && (has_colon || offset.size() == 4) &&
+           all_digits(offset.substr(has_colon ? 3 : 2));
+}
+
 }  // namespace
 
 TimePoint time_from_seconds(double unix_seconds) {
@@ -74,11 +95,9 @@ Result<TimePoint> parse_time(std::string_view text) {
     if (text.find('-') == std::string_view::npos) return parse_number(text);
     std::string copy(text);
     if (copy.size() > 10 && copy[10] == 'T') copy[10] = ' ';
-    bool has_offset = false;
-    if (copy.back() == 'Z')
-        copy.pop_back();
-    else if (copy.size() > 19 && copy.find_first_of("+-", 19) != std::string::npos)
-        has_offset = true;
+    if (copy.back() == 'Z' && copy.size() > 10) copy.pop_back();
+    if (!has_shape_of_time(copy)) return refuse(text);
+    const bool has_offset = copy.size() > 19 && copy.find_first_of("+-", 19) != std::string::npos;
     std::istringstream in(copy);
     date::sys_time<std::chrono::nanoseconds> parsed;
     if (copy.size() == 10) {

@@ -113,6 +113,9 @@ Status take_span(const json& row, SpanTable& spans) {
         if (const auto code = attributes.find(key); code != attributes.end())
             span.status = static_cast<std::int32_t>(std::strtol(code->second.c_str(), nullptr, 10));
     if (span.start_ns <= 0) return fail(ErrorCode::malformed_data, "a span has no time");
+    if (span.duration_ns < 0 || span.duration_ns > INT64_MAX - span.start_ns)
+        return fail(ErrorCode::malformed_data,
+                    fmt::format("a span is {} ns long", span.duration_ns));
     add_span(span, spans);
     return {};
 }

@@ -1,5 +1,7 @@
 #include "culprit/telemetry/json_fields.h"
 
+#include <cmath>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 
 namespace culprit {
@@ -15,7 +17,11 @@ std::string text_field(const json& object, const char* key, const std::string& o
 std::int64_t integer_field(const json& object, const char* key, std::int64_t otherwise) {
     if (!object.is_object()) return otherwise;
     const auto found = object.find(key);
-    return found != object.end() && found->is_number() ? found->get<std::int64_t>() : otherwise;
+    if (found == object.end() || !found->is_number()) return otherwise;
+    if (found->is_number_unsigned() && found->get<std::uint64_t>() > INT64_MAX) return otherwise;
+    // A number with a fraction or exponent may be larger than any integer.
+    if (found->is_number_float() && !(std::abs(found->get<double>()) < 9.2e18)) return otherwise;
+    return found->get<std::int64_t>();
 }
 
 const json& object_field(const json& object, const char* key) {

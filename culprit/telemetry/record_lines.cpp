@@ -99,6 +99,7 @@ Status read_line(std::string_view line, TelemetrySink& sink) {
     };
     const std::string kind = text(0);
     if (kind == "s" && fields.size() == 11) {
+        if (integer(8) < 0 || integer(9) < 0 || integer(9) > INT64_MAX - integer(8)) return bad();
         sink.on_span({.trace_id = text(1),
                       .span_id = text(2),
                       .parent_id = text(3),

@@ -229,8 +229,15 @@ Status decode_jaeger_trace(std::string_view text, TelemetrySink& sink) {
         record.trace_id = text_field(span, "traceID");
         record.span_id = text_field(span, "spanID");
         record.operation = text_field(span, "operationName");
-        record.start_ns = span["startTime"].get<std::int64_t>() * 1000;
-        record.duration_ns = integer_field(span, "duration") * 1000;
+        const std::int64_t start_us = integer_field(span, "startTime");
+        const std::int64_t duration_us = integer_field(span, "duration");
+        // A few centuries: both and their sum stay within 64-bit nanoseconds.
+        constexpr std::int64_t us_max = INT64_MAX / 2000;
+        if (start_us < 0 || start_us > us_max || duration_us < 0 || duration_us > us_max)
+            return fail(ErrorCode::malformed_data,
+                        fmt::format("a span from {} us on, {} us long", start_us, duration_us));
+        record.start_ns = start_us * 1000;
+        record.duration_ns = duration_us * 1000;
         for (const json& reference : array_field(span, "references"))
             if (reference.is_object() && text_field(reference, "refType") == "CHILD_OF")
                 record.parent_id = text_field(reference, "spanID");
