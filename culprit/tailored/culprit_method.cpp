@@ -46,6 +46,7 @@ private:
                     {"changes", 1, 0, 1, "weigh rollouts, restarts and configuration changes"},
                     {"spans", 1, 0, 1, "read spans"},
                     {"call_flow", 1, 0, 1, "let blame flow along the call graph"},
+                    {"nothing_prior", 0.25, 0.001, 0.9, "probability that an alert means nothing"},
                     {"temper", 0.9, 0, 2, "share of the log odds of the signals that counts"},
                     {"correlation", 0.35, 0, 1,
                      "0: signals of one kind are independent, 1: they are one signal"}}};
@@ -118,6 +119,7 @@ Result<Diagnosis> Culprit::diagnose(const Incident& incident, const RunContext& 
             add_findings(used, context, on("signatures") ? library() : none,
                          {.correlation = {.temper = context.option(info_, "temper"),
                                           .power = context.option(info_, "correlation")},
+                          .nothing_prior = context.option(info_, "nothing_prior"),
                           .experience = &experience_,
                           .use_siblings = on("siblings"),
                           .use_order = on("order")},

@@ -268,8 +268,11 @@ private:
         }
     }
 
+    /// All is quiet: so are the signals of the most suspicious component, and what siblings share.
+    /// (Summed over all components, the many that stay still in any case would drown the one that
+    /// does not.)
     void add_nothing(std::vector<Hypothesis>& all) const {
-        double sum = 0.0;
+        double worst = 0.0;
         for (const auto& [service, observations] : seen_.of) {
             Evidence evidence;
             for (const Observation& o : observations)
@@ -277,8 +280,9 @@ private:
                     evidence.add(families_[o.feature], log_ratio(moved_by(o), o.extreme, quiet));
             if (silent_.contains(service))
                 evidence.add(SignalFamily::presence, log_ratio(-silence_deviations, 1.0, quiet));
-            sum += evidence.total(options_.correlation);
+            worst = std::min(worst, evidence.total(options_.correlation));
         }
+        double sum = worst;
         for (const PeerGroup& group : seen_.groups) {
             Evidence evidence;
             for (const auto& [signal, deviations] : group.common)

@@ -32,7 +32,7 @@ struct Hypothesis {
 struct HypothesisOptions {
     Correlation correlation;  ///< signals of one kind tell in part the same thing
     double log_weight = 1.0;  ///< of log patterns
-    double nothing_prior = 0.10;
+    double nothing_prior = 0.25;
     double unknown_prior = 0.04;
     const Experience* experience = nullptr;  ///< adds what confirmed incidents have shown
     bool use_siblings = true;
