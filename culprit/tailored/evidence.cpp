@@ -66,21 +66,6 @@ Expectation learned(Expectation e, const Experience::Counts& counts) {
     return e;
 }
 
-double likelihood(double deviations, double extreme, const Expectation& e) {
-    const State state = state_of(deviations);
-    const double far = std::max(1.0, std::abs(deviations) / 2.5);
-    const double reach = far > 1.0 && e.tail > 0.0 ? std::pow(far, -e.tail) : 1.0;
-    const bool moves = e.expected != Direction::flat;
-    // Relative to the extremes that bystanders show, so that a still signal is not concerned.
-    const double extent =
-        (extreme * e.extreme + (1.0 - extreme) * (1.0 - e.extreme)) /
-        (extreme * bystander.extreme + (1.0 - extreme) * (1.0 - bystander.extreme));
-    return (state.up * e.up * (moves && is_upwards(e.expected) ? 1.0 : reach) +
-            state.down * e.down * (moves && !is_upwards(e.expected) ? 1.0 : reach)) *
-               extent +
-           state.flat * e.flat;
-}
-
 struct Prefix {
     std::string_view text;
     SignalFamily family;
@@ -144,9 +129,30 @@ SignalFamily family_of_signal(std::string_view signal) {
     return SignalFamily::other;
 }
 
-double log_ratio(double deviations, double extreme, const Expectation& e) {
-    return std::log(std::max(likelihood(deviations, extreme, e), 1e-12) /
-                    std::max(likelihood(deviations, extreme, bystander), 1e-12));
+Reading::Reading(double deviations, double extreme)
+    : state_(state_of(deviations)),
+      log_far_(std::log(std::max(1.0, std::abs(deviations) / 2.5))),
+      extreme_(extreme) {
+    log_bystander_ = std::log(std::max(likelihood(bystander), 1e-12));
+    for (std::size_t i = 0; i < severities.size(); ++i)
+        unmentioned_[i] = log_ratio(severities[i].unmentioned);
+}
+
+double Reading::likelihood(const Expectation& e) const {
+    const double reach = log_far_ > 0.0 && e.tail > 0.0 ? std::exp(-e.tail * log_far_) : 1.0;
+    const bool moves = e.expected != Direction::flat;
+    // Relative to the extremes that bystanders show, so that a still signal is not concerned.
+    const double extent =
+        (extreme_ * e.extreme + (1.0 - extreme_) * (1.0 - e.extreme)) /
+        (extreme_ * bystander.extreme + (1.0 - extreme_) * (1.0 - bystander.extreme));
+    return (state_.up * e.up * (moves && is_upwards(e.expected) ? 1.0 : reach) +
+            state_.down * e.down * (moves && !is_upwards(e.expected) ? 1.0 : reach)) *
+               extent +
+           state_.flat * e.flat;
+}
+
+double Reading::log_ratio(const Expectation& e) const {
+    return std::log(std::max(likelihood(e), 1e-12)) - log_bystander_;
 }
 
 void Evidence::add(SignalFamily family, double log_odds) {
@@ -166,13 +172,17 @@ double Evidence::total(const Correlation& correlation) const {
     return correlation.temper * total;
 }
 
-void FaultEvidence::add(SignalFamily family, double deviations, double extreme,
-                        const ExpectedSignal* expected, const Experience::Counts* counts) {
+void FaultEvidence::add(SignalFamily family, const Reading& reading, const ExpectedSignal* expected,
+                        const Experience::Counts* counts) {
     for (std::size_t i = 0; i < severities.size(); ++i) {
+        if (expected == nullptr && counts == nullptr) {
+            severities_[i].add(family, reading.unmentioned(i));
+            continue;
+        }
         Expectation e = expected == nullptr ? severities[i].unmentioned
                                             : expectation_of(*expected, severities[i]);
         if (counts != nullptr) e = learned(e, *counts);
-        severities_[i].add(family, log_ratio(deviations, extreme, e));
+        severities_[i].add(family, reading.log_ratio(e));
     }
 }
 

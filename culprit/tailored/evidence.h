@@ -28,10 +28,27 @@ inline constexpr Expectation anything = {.up = 0.28, .down = 0.28, .flat = 0.44}
 /// Nothing is wrong anywhere.
 inline constexpr Expectation quiet = {.up = 0.02, .down = 0.02, .flat = 0.96, .tail = 2.5};
 
-/// log P(observation | e) - log P(observation | bystander). P(deviations | e) sums over the states;
-/// chance and side effects rarely reach far: beyond 2.5 deviations, in a direction that is not the
-/// expected one, the probability falls with the power `tail` of the distance.
-double log_ratio(double deviations, double extreme, const Expectation& e);
+/// What one signal did, prepared for being weighed against many expectations.
+class Reading {
+public:
+    Reading(double deviations, double extreme);
+
+    /// log P(reading | e) - log P(reading | bystander). P sums over the states; chance and side
+    /// effects rarely reach far: beyond 2.5 deviations, in a direction that is not the expected
+    /// one, the probability falls with the power `tail` of the distance.
+    double log_ratio(const Expectation& e) const;
+    /// The same for a signal that a signature does not mention, by severity.
+    double unmentioned(std::size_t severity) const { return unmentioned_[severity]; }
+
+private:
+    double likelihood(const Expectation& e) const;
+
+    State state_;
+    double log_far_ = 0.0;
+    double extreme_ = 0.0;
+    double log_bystander_ = 0.0;
+    std::array<double, 3> unmentioned_{};
+};
 
 /// Signals that rise and fall together, whatever the cause: latencies, work done, GPU activity, ...
 enum class SignalFamily : std::uint8_t {
@@ -81,7 +98,7 @@ class FaultEvidence {
 public:
     /// `expected` is null for a signal that the signature does not mention, `counts` without
     /// confirmed incidents.
-    void add(SignalFamily family, double deviations, double extreme, const ExpectedSignal* expected,
+    void add(SignalFamily family, const Reading& reading, const ExpectedSignal* expected,
              const Experience::Counts* counts);
     double log_odds(const Correlation& correlation) const;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <set>
 #include <unordered_map>
 
@@ -21,7 +22,8 @@ constexpr double serving_router_share = 0.6;
 // Series that stop are one fact however many they are: their exporter was not reached.
 constexpr double silence_deviations = 8.0;
 
-using SignalIndex = std::unordered_map<std::string, const ExpectedSignal*>;
+/// A fault's expectations by signal number; null = not mentioned.
+using SignalIndex = std::vector<const ExpectedSignal*>;
 
 class Weigher {
 public:
@@ -33,14 +35,23 @@ public:
           library_(library),
           options_(options),
           logs_(logs) {
-        for (const FaultSignature& fault : library.signatures()) {
-            SignalIndex& index = signals_.emplace_back();
-            for (const ExpectedSignal& expected : fault.signals)
-                index.emplace(expected.signal, &expected);
-        }
-        for (const Feature& feature : seen.features)
+        number_of("up");
+        for (const Feature& feature : seen.features) {
+            numbers_.push_back(number_of(feature.signal));
             families_.push_back(family_of_signal(feature.signal));
-        for (const auto& [service, observations] : seen.of) classify(service, observations);
+        }
+        for (const PeerGroup& group : seen.groups)
+            for (const auto& [signal, deviations] : group.common) number_of(signal);
+        for (const FaultSignature& fault : library.signatures()) {
+            SignalIndex& index = signals_.emplace_back(number_of_.size(), nullptr);
+            for (const ExpectedSignal& expected : fault.signals)
+                if (const auto known = number_of_.find(expected.signal); known != number_of_.end())
+                    index[known->second] = &expected;
+        }
+        for (const auto& [service, observations] : seen.of) {
+            classify(service, observations);
+            readings_[service] = readings_of(service, observations);
+        }
     }
 
     std::vector<Hypothesis> run() {
@@ -59,6 +70,34 @@ public:
     }
 
 private:
+    struct Seen {
+        std::size_t signal = 0;  // number
+        SignalFamily family = SignalFamily::other;
+        Reading reading;
+        const std::string* name = nullptr;
+    };
+
+    std::size_t number_of(const std::string& signal) {
+        return number_of_.try_emplace(signal, number_of_.size()).first->second;
+    }
+
+    /// The component's signals as they are weighed. Series that stop are one fact however many they
+    /// are: their exporter was not reached.
+    std::vector<Seen> readings_of(const std::string& service,
+                                  const std::vector<Observation>& observations) const {
+        static const std::string up = "up";
+        std::vector<Seen> seen;
+        for (const Observation& o : observations)
+            if (!o.vanished)
+                seen.push_back({numbers_[o.feature], families_[o.feature],
+                                Reading(moved_by(o), o.extreme),
+                                &seen_.features[o.feature].signal});
+        if (silent_.contains(service))
+            seen.push_back({number_of_.at(up), SignalFamily::presence,
+                            Reading(-silence_deviations, 1.0), &up});
+        return seen;
+    }
+
     double moved_by(const Observation& o) const {
         return options_.use_siblings ? o.relative : o.own;
     }
@@ -121,20 +160,9 @@ private:
     double match_local(const FaultSignature& fault, const SignalIndex& signals,
                        const std::string& service) const {
         FaultEvidence evidence;
-        for (const Observation& o : seen_.of.at(service)) {
-            if (o.vanished) continue;
-            const std::string& signal = seen_.features[o.feature].signal;
-            const auto found = signals.find(signal);
-            evidence.add(families_[o.feature], moved_by(o), o.extreme,
-                         found == signals.end() ? nullptr : found->second,
-                         experience_of(fault, signal));
-        }
-        if (silent_.contains(service)) {
-            const auto found = signals.find("up");
-            evidence.add(SignalFamily::presence, -silence_deviations, 1.0,
-                         found == signals.end() ? nullptr : found->second,
-                         experience_of(fault, "up"));
-        }
+        for (const Seen& seen : readings_.at(service))
+            evidence.add(seen.family, seen.reading, signals[seen.signal],
+                         experience_of(fault, *seen.name));
         return evidence.log_odds(options_.correlation) +
                (options_.use_order ? order(fault, signals, service) : 0.0);
     }
@@ -150,10 +178,10 @@ private:
         };
         std::vector<Timed> moved;
         for (const Observation& o : seen_.of.at(service)) {
-            const auto found = signals.find(seen_.features[o.feature].signal);
-            if (found == signals.end() || found->second->order == 0) continue;
+            const ExpectedSignal* expected = signals[numbers_[o.feature]];
+            if (expected == nullptr || expected->order == 0) continue;
             if (std::abs(o.relative) >= 3.0)
-                moved.push_back({found->second->order, o.onset, o.onset_uncertainty});
+                moved.push_back({expected->order, o.onset, o.onset_uncertainty});
         }
         double sum = 0.0;
         for (std::size_t a = 0; a < moved.size(); ++a)
@@ -196,9 +224,9 @@ private:
 
     bool has_a_defining_signal(const SignalIndex& signals, const std::string& service) const {
         for (const Observation& o : seen_.of.at(service)) {
-            const auto found = signals.find(seen_.features[o.feature].signal);
-            if (found != signals.end() && found->second->direction != Direction::flat &&
-                found->second->weight >= 2)
+            const ExpectedSignal* expected = signals[numbers_[o.feature]];
+            if (expected != nullptr && expected->direction != Direction::flat &&
+                expected->weight >= 2)
                 return true;
         }
         return false;
@@ -226,19 +254,19 @@ private:
                           const SignalIndex& signals) const {
         FaultEvidence evidence;
         bool any = false;
-        const auto take = [&](const std::string& signal, double deviations, double extreme) {
-            const auto found = signals.find(signal);
-            any = any || (found != signals.end() && found->second->weight >= 2);
-            evidence.add(family_of_signal(signal), deviations, extreme,
-                         found == signals.end() ? nullptr : found->second,
-                         experience_of(fault, signal));
+        const auto take = [&](const std::string& signal, const Reading& reading) {
+            const ExpectedSignal* expected = signals[number_of_.at(signal)];
+            any = any || (expected != nullptr && expected->weight >= 2);
+            evidence.add(family_of_signal(signal), reading, expected, experience_of(fault, signal));
         };
         for (const PeerGroup& group : seen_.groups)
-            for (const auto& [signal, deviations] : group.common) take(signal, deviations, 0.0);
+            for (const auto& [signal, deviations] : group.common)
+                take(signal, Reading(deviations, 0.0));
         for (const auto& [service, observations] : seen_.of)
             if (!seen_.group_of.contains(service))
                 for (const Observation& o : observations)
-                    if (!o.vanished) take(seen_.features[o.feature].signal, o.own, o.extreme);
+                    if (!o.vanished)
+                        take(seen_.features[o.feature].signal, Reading(o.own, o.extreme));
         if (!any) return;
         const bool at_proxy = fault.component == "proxy";
         if (at_proxy && proxies_.empty()) return;
@@ -255,17 +283,20 @@ private:
 
     void add_unknown(std::vector<Hypothesis>& all) const {
         for (const auto& [service, observations] : seen_.of) {
-            Evidence evidence;
-            for (const Observation& o : observations)
-                if (!o.vanished)
-                    evidence.add(families_[o.feature], log_ratio(moved_by(o), o.extreme, anything));
-            if (silent_.contains(service))
-                evidence.add(SignalFamily::presence, log_ratio(-silence_deviations, 1.0, anything));
+            const double moved = total_of(service, anything);
             all.push_back({.kind = HypothesisKind::unknown,
                            .component = service,
                            .seen_at = service,
-                           .log_odds = evidence.total(options_.correlation)});
+                           .log_odds = moved});
         }
+    }
+
+    /// Log odds of one expectation for all signals of a component against "bystander".
+    double total_of(const std::string& service, const Expectation& expectation) const {
+        Evidence evidence;
+        for (const Seen& seen : readings_.at(service))
+            evidence.add(seen.family, seen.reading.log_ratio(expectation));
+        return evidence.total(options_.correlation);
     }
 
     /// All is quiet: so are the signals of the most suspicious component, and what siblings share.
@@ -273,20 +304,13 @@ private:
     /// does not.)
     void add_nothing(std::vector<Hypothesis>& all) const {
         double worst = 0.0;
-        for (const auto& [service, observations] : seen_.of) {
-            Evidence evidence;
-            for (const Observation& o : observations)
-                if (!o.vanished)
-                    evidence.add(families_[o.feature], log_ratio(moved_by(o), o.extreme, quiet));
-            if (silent_.contains(service))
-                evidence.add(SignalFamily::presence, log_ratio(-silence_deviations, 1.0, quiet));
-            worst = std::min(worst, evidence.total(options_.correlation));
-        }
+        for (const auto& [service, observations] : seen_.of)
+            worst = std::min(worst, total_of(service, quiet));
         double sum = worst;
         for (const PeerGroup& group : seen_.groups) {
             Evidence evidence;
             for (const auto& [signal, deviations] : group.common)
-                evidence.add(family_of_signal(signal), log_ratio(deviations, 0.0, quiet));
+                evidence.add(family_of_signal(signal), Reading(deviations, 0.0).log_ratio(quiet));
             sum += evidence.total(options_.correlation);
         }
         // A line that some fault prints and that was not there before needs an explanation.
@@ -338,8 +362,11 @@ private:
     const HypothesisOptions options_;
     const LogMatches& logs_;
     std::vector<SignalIndex> signals_;
-    std::vector<SignalFamily> families_;  // by feature
-    std::set<std::string> silent_;        // some of its signals stopped being reported
+    std::unordered_map<std::string, std::size_t> number_of_;  // signal -> number
+    std::vector<std::size_t> numbers_;                        // by feature
+    std::vector<SignalFamily> families_;                      // by feature
+    std::map<std::string, std::vector<Seen>> readings_;
+    std::set<std::string> silent_;  // some of its signals stopped being reported
     std::set<std::string> engines_;
     std::set<std::string> gpus_;
     std::set<std::string> proxies_;
