@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -110,6 +111,28 @@ TEST(CountShift, IsTheDevianceResidual) {
                 1e-12);
     EXPECT_LT(count_shift(100.0, 10.0, 0.0, 10.0), -10.0);
     EXPECT_EQ(count_shift(1.0, 0.0, 1.0, 1.0), 0.0);
+}
+
+TEST(Median, IsTheMiddleOfTheSortedValues) {
+    Random random(5);
+    for (const std::size_t n : {1U, 2U, 63U, 64U, 65U, 500U, 1001U})
+        for (int shape = 0; shape < 5; ++shape) {
+            std::vector<double> values(n);
+            for (double& v : values) {
+                v = random.normal();
+                if (shape == 1) v = std::exp(5.0 * v);             // most values in one bin
+                if (shape == 2) v = std::floor(2.0 * v);           // many equal values
+                if (shape == 3) v = v > 2.0 ? 1e300 : 1e-300 * v;  // extremes
+                if (shape == 4) v = 7.0;
+            }
+            std::vector<double> sorted = values;
+            std::ranges::sort(sorted);
+            const double expected =
+                n % 2 == 1 ? sorted[n / 2] : 0.5 * (sorted[n / 2 - 1] + sorted[n / 2]);
+            EXPECT_EQ(median_in_place(values), expected) << n << " " << shape;
+            std::ranges::sort(values);
+            EXPECT_EQ(values, sorted);  // the same values still
+        }
 }
 
 }  // namespace
