@@ -176,7 +176,8 @@ def score(out, datasets):
         targets = {t[2]["target"] for t in during if t[2]["breaks_component"]}
         rank = next((i + 1 for i, s in enumerate(answer["ranking"]) if s in targets), None)
         named = (answer["findings"] or [{}])[0].get("fault", "")
-        is_named = catalogue.get(named) in {t[2]["catalogue"] for t in during}
+        is_named = catalogue.get(named) in {t[2]["catalogue"] for t in during} - {""}
+        during.sort(key=lambda t: not t[2]["breaks_component"])
         (broken if targets else loads).append((rank, is_named))
         print(f"{answer['asked'] - during[0][0]:4.0f} s after  {during[0][2]['kind']:<20} "
               f"{','.join(sorted(targets)) or 'the load':<16} rank {rank}  {named:<20} "
