@@ -15,6 +15,7 @@
 #include "culprit/testbed/exposition.h"
 #include "culprit/testbed/impairment.h"
 #include "culprit/testbed/log_follower.h"
+#include "culprit/testbed/otlp_lines.h"
 #include "culprit/testbed/recorded_series.h"
 #include "culprit/testbed/recorder.h"
 #include "culprit/testbed/settings.h"
@@ -236,6 +237,32 @@ TEST(AccessLog, ReadsWhatTheProxyWrites) {
     EXPECT_EQ(to_ns(record->end), 1795323298512000000);
     EXPECT_FALSE(parse_access_line("127.0.0.1 - - \"GET /\""));
     EXPECT_FALSE(parse_access_line(R"({"time":5})"));
+}
+
+TEST(OtlpLines, AreWhatTheCollectorsFileExporterWrites) {
+    EXPECT_EQ(otlp_log_line({.time_ns = 1700000000000000001,
+                             .container = "ray-head",
+                             .file = "gcs.log",
+                             .text = "bad \xff byte"}),
+              R"({"resourceLogs":[{"resource":{"attributes":[{"key":"k8s.pod.name","value":)"
+              R"({"stringValue":"ray-head"}},{"key":"log.file.name","value":{"stringValue":)"
+              R"("gcs.log"}}]},"scopeLogs":[{"logRecords":[{"body":{"stringValue":)"
+              "\"bad \xEF\xBF\xBD byte\"},"
+              R"("timeUnixNano":"1700000000000000001"}]}]}]})");
+    const std::string span = otlp_proxy_span_line({.end = time_from_ns(1700000002000000000),
+                                                   .seconds = 1.5,
+                                                   .status = 502,
+                                                   .method = "POST",
+                                                   .uri = "/v1/completions",
+                                                   .trace_id = "0123456789abcdef0123456789abcdef",
+                                                   .span_id = "0123456789abcdef"});
+    for (const char* part :
+         {R"("startTimeUnixNano":"1700000000500000000")",
+          R"("endTimeUnixNano":"1700000002000000000")", R"("spanId":"0123456789abcdef")",
+          R"("scopeSpans":[{"spans":[{"attributes":[{"key":)", R"("status":{"code":2})",
+          R"({"intValue":"502"})",
+          R"("resourceSpans":[{"resource":{"attributes":[{"key":"service.name")"})
+        EXPECT_THAT(span, HasSubstr(part));
 }
 
 TEST(LogFollower, GivesEachWholeLineOnce) {

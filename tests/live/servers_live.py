@@ -29,10 +29,18 @@ CULPRIT = os.environ["CULPRIT"]
 SERVERS = pathlib.Path(os.environ.get("SERVERS", "build/servers"))
 
 
+GIVEN = set()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Never the same twice: the servers that get them start later."""
+    while True:
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        if port not in GIVEN:
+            GIVEN.add(port)
+            return port
 
 
 def get(url, **parameters):
@@ -134,6 +142,7 @@ class ServersTest(unittest.TestCase):
             f" scgi_temp_path {self.folder};"
             f" server {{ listen 127.0.0.1:{status}; location / {{ stub_status; }} }} }}\n")
         self.start(program("nginx"), "-c", self.folder / "nginx.conf")
+        wait_until("nginx", 60, lambda: get(f"http://127.0.0.1:{status}/"))
         self.start(program("prometheus-nginx-exporter"),
                    f"-nginx.scrape-uri=http://127.0.0.1:{status}/",
                    f"-web.listen-address=127.0.0.1:{exporter}")
