@@ -20,9 +20,9 @@ struct GoldenRule {
         any_hash_order,  ///< one of the answers recorded for different orders of Python's sets
         same_names,      ///< same names in any order: the order is random
         sampled_scores,  ///< same names, scores within what a million random steps scatter
-        seed_scatter,    ///< recorded for several seeds; ours for 20 times as many, at least 100, say
-                         ///< how often a name is in the answer: what is recorded must occur, what
-                         ///< is nearly always there must be recorded
+        seed_scatter,    ///< recorded for several seeds; ours for 20 times as many, at least 100,
+                         ///< say how often a name is in the answer: what is recorded must occur,
+                         ///< what is nearly always there must be recorded
     };
     std::string method;
     Kind kind = Kind::scores;
