@@ -50,7 +50,8 @@ def load_reference(folder):
 
 
 def prepare_metrics(folder):
-    """The metric table as the study's harness hands it on: gaps filled, at most 1800 rows a side."""
+    """The metric table as the study's harness hands it on (gaps filled, at most 1800 rows a side), the
+    time of the injection, and the number of columns before the harness drops some."""
     import numpy as np
     import pandas as pd
     data = pd.read_csv(folder / "data.csv")
@@ -60,8 +61,9 @@ def prepare_metrics(folder):
     data = pd.concat([data[data["time"] < inject].tail(1800), data[data["time"] >= inject].head(1800)],
                      ignore_index=True)
     data = data.rename(columns={c: c.replace("_latency-90", "_latency") for c in data.columns})
+    num_node = len(data.columns) - 1
     dropped = [c for c in data.columns if "_pod_" in c or "_node_" in c or "unknown" in c]
-    return data.drop(columns=dropped), inject
+    return data.drop(columns=dropped), inject, num_node
 
 
 class TooLong(Exception):
@@ -82,15 +84,16 @@ def limited(seconds):
 
 def time_reference(method, name, folder, options):
     import pandas as pd
+    num_node = 0
     if name in METRIC_METHODS:
-        data, inject = prepare_metrics(folder)
+        data, inject, num_node = prepare_metrics(folder)
     else:
         data = pd.read_csv(folder / "traces.csv")
         inject = int((folder / "inject_time.txt").read_text().split()[0]) * 1_000_000
     # The harness's settings: its symptom is the first latency where the case names none.
     latencies = [c for c in data.columns if c.endswith("_latency")]
     settings = {"dataset": "re1-ob", "dk_select_useful": False, "sli": (latencies or [None])[0],
-                "n_iter": len(data.columns) - 1, "num_loop": len(data.columns) - 1, "anomalies": None}
+                "n_iter": num_node, "num_loop": num_node, "anomalies": None}
     shortest = float("inf")
     spent = time.perf_counter()
     for _ in range(options.repeat):
