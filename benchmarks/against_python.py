@@ -8,7 +8,8 @@ and prints how many times faster Culprit is.
 CASE is a case folder (data.csv, inject_time.txt, and traces.csv for the trace methods). The reference
 is imported from FOLDER, from $CULPRIT_PYTHON_REFERENCE, or from where tools/python_reference installed
 it (`make against-python` does both). Reading and preparing the data is left out on both sides; of N
-calls the shortest counts. A ratio is printed where both answers are the same, and, marked "random", for
+calls the shortest counts: processor time of the reference, which takes long enough to be interrupted,
+and time on the clock of Culprit. A ratio is printed where both answers are the same, and, marked "random", for
 the methods whose answer depends on a generator that the reference does not seed. A reference that takes
 longer than SECONDS gives a lower bound."""
 import argparse
@@ -44,6 +45,9 @@ def load_reference(folder):
             from RCAEval import utility
             utility.is_py312 = lambda: True  # it imports its methods on two Python versions only
             from RCAEval import e2e
+            from sknetwork.ranking import PageRank
+            if not hasattr(PageRank, "fit_transform"):
+                PageRank.fit_transform = PageRank.fit_predict  # its name in later versions
         return e2e, ""
     except ImportError as error:
         return None, str(error)
@@ -64,6 +68,13 @@ def prepare_metrics(folder):
     num_node = len(data.columns) - 1
     dropped = [c for c in data.columns if "_pod_" in c or "_node_" in c or "unknown" in c]
     return data.drop(columns=dropped), inject, num_node
+
+
+def unwrapped(method):
+    """Without the decorator that answers with the columns' order whatever goes wrong."""
+    cells = getattr(method, "__closure__", None) or ()
+    inner = [c.cell_contents for c in cells if callable(c.cell_contents)]
+    return inner[0] if method.__name__ == "wrapper" and inner else method
 
 
 class TooLong(Exception):
@@ -98,14 +109,11 @@ def time_reference(method, name, folder, options):
     spent = time.perf_counter()
     for _ in range(options.repeat):
         copy = data.copy()
-        heard = io.StringIO()
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(heard), \
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()), \
                 limited(options.limit):
-            begin = time.perf_counter()
-            answer = method(copy, inject_time=inject, **settings)
-            shortest = min(shortest, time.perf_counter() - begin)
-        if " failed (" in heard.getvalue():
-            raise RuntimeError(heard.getvalue().strip()[:150])
+            begin = time.process_time()
+            answer = unwrapped(method)(copy, inject_time=inject, **settings)
+            shortest = min(shortest, time.process_time() - begin)
         if time.perf_counter() - spent > options.limit / 2:
             break
     return shortest, list(answer["ranks"])
