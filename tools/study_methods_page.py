@@ -5,7 +5,7 @@ study ran, with the accuracy of both.
     culprit evaluate DATASET... --methods all --variant both --output RESULTS
     tools/study_methods_page.py build/release/bin/culprit RESULTS... > docs/study-methods.md
 
-Figures come from summary.json of the first RESULTS that has the method, the list of divergences from
+Figures come from summary.json of every RESULTS that has the method, the list of divergences from
 `culprit methods --format json`."""
 import json
 import pathlib
@@ -71,15 +71,17 @@ def main() -> int:
             continue
         print(f"## {method['name']}\n")
         print(f"{method['summary']} Source: {method['citation']}.\n")
-        found = next(((n, e) for n, e in enumerate(evaluations, 1)
-                      if any((method["name"], v) in e.rows for v in method["variants"])), None)
-        if found is None:
+        found = [(n, e) for n, e in enumerate(evaluations, 1)
+                 if any((method["name"], v) in e.rows for v in method["variants"])]
+        if not found:
             print("Not evaluated yet.\n")
         else:
-            print(f"| evaluation {found[0]} | AC@1 | AC@3 | Avg@5 | failed | degenerate |\n"
-                  "|---|---|---|---|---|---|")
-            for variant in method["variants"]:
-                print(f"| {variant} | {accuracy(found[1].rows[method['name'], variant])} |")
+            print("| evaluation | variant | AC@1 | AC@3 | Avg@5 | failed | degenerate |\n"
+                  "|---|---|---|---|---|---|---|")
+            for number, evaluation in found:
+                for variant in method["variants"]:
+                    print(f"| {number} | {variant} | "
+                          f"{accuracy(evaluation.rows[method['name'], variant])} |")
             print()
         if not method["divergences"]:
             print("No difference found.\n")
