@@ -30,6 +30,7 @@ class Results:
         self.rows = {(r["method"], r["variant"]): r for r in whole["rows"]}
         self.datasets = [g["value"] for g in summary["groups"] if g["dimension"] == "dataset"]
         self.cases = whole["cases"]
+        self.command = summary["command"]
 
     def baselines(self) -> str:
         return "; ".join(
@@ -63,8 +64,9 @@ def main() -> int:
     for number, results in enumerate(evaluations, 1):
         print(f"| {number} | {results.cases} | {', '.join(results.datasets)} | {results.baselines()} |")
     print("\n```sh")
-    print("culprit evaluate DATASET... --methods all --variant both --output results")
-    print("tools/study_methods_page.py build/release/bin/culprit results > docs/study-methods.md")
+    for number, results in enumerate(evaluations, 1):
+        print(f"{results.command} --output results-{number}")
+    print("tools/study_methods_page.py build/release/bin/culprit results-* > docs/study-methods.md")
     print("```\n")
     for method in methods:
         if not method["in_study"]:
