@@ -75,10 +75,9 @@ struct Inflater {
 // The last four bytes of a gzip file say its content's size modulo 2^32: a hint, not a promise.
 std::size_t gzip_size_hint(std::string_view bytes) {
     if (bytes.size() < 18) return 0;
-    unsigned char tail[4];
-    std::memcpy(tail, bytes.data() + bytes.size() - 4, 4);
-    const std::size_t size =
-        tail[0] | (tail[1] << 8U) | (tail[2] << 16U) | (static_cast<std::size_t>(tail[3]) << 24U);
+    std::size_t size = 0;  // the last four bytes, the lowest first
+    for (std::size_t i = 1; i <= 4; ++i)
+        size = (size << 8U) | static_cast<unsigned char>(bytes[bytes.size() - i]);
     return size / 1100 > bytes.size() ? 0 : size + 1;  // deflate cannot gain more than 1032:1
 }
 

@@ -136,7 +136,8 @@ const Effects& builtin_effects() {
         for (const auto& [name, effect] : document.items()) {
             Fields fields(effect, "effects.json: " + name + ": ");
             fields.allow_only({"what", "signals"});
-            fields.each("signals", [&](Fields& f) { built[name].push_back(read_signal(f)); });
+            std::vector<ExpectedSignal>& signals = built[name];
+            fields.each("signals", [&](Fields& f) { signals.push_back(read_signal(f)); });
             CULPRIT_CHECK(!fields.error());  // product data, read by the tests
         }
         return built;
