@@ -2,7 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <Eigen/Dense>
+#include <Eigen/Eigenvalues>
+#include <Eigen/QR>
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -25,6 +26,26 @@ struct Whitened {
     MatrixXd whitening;   // p x p: components / sqrt(N) = whitening * centred data
 };
 
+struct RightSingular {
+    VectorXd values;   // falling
+    MatrixXd vectors;  // one per column, of unit length
+};
+
+// From the eigenvectors of [0 R; R' 0], which are the pairs (u, v) of singular vectors: as exact as
+// an SVD where R is far from singular (what follows refuses the rest), and Eigen's SVDs take half a
+// minute to compile.
+RightSingular right_singular(const MatrixXd& r) {
+    const Index p = r.rows();
+    MatrixXd paired = MatrixXd::Zero(2 * p, 2 * p);
+    paired.topRightCorner(p, p) = r;
+    paired.bottomLeftCorner(p, p) = r.transpose();
+    const Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(paired);
+    RightSingular result{eigen.eigenvalues().tail(p).reverse(), MatrixXd(p, p)};
+    for (Index k = 0; k < p; ++k)
+        result.vectors.col(k) = eigen.eigenvectors().col(2 * p - 1 - k).tail(p).normalized();
+    return result;
+}
+
 Result<Whitened> whiten(MatrixView data) {
     const auto n = static_cast<Index>(data.num_rows());
     const auto p = static_cast<Index>(data.num_columns());
@@ -40,8 +61,8 @@ Result<Whitened> whiten(MatrixView data) {
     // X = Q R, R = U S V': the singular values and V of X without an SVD of N rows.
     const Eigen::HouseholderQR<MatrixXd> qr(centred);
     const MatrixXd r = qr.matrixQR().topRows(p).triangularView<Eigen::Upper>();
-    const Eigen::BDCSVD<MatrixXd> svd(r, Eigen::ComputeFullU | Eigen::ComputeFullV);
-    const VectorXd& d = svd.singularValues();
+    const RightSingular svd = right_singular(r);
+    const VectorXd& d = svd.values;
     // Scale-free: what a column keeps after regression on those before it, as a share of its norm.
     Index rank = 0;
     for (Index k = 0; k < p; ++k)
@@ -50,7 +71,7 @@ Result<Whitened> whiten(MatrixView data) {
         return fail(ErrorCode::numerical,
                     fmt::format("ICA needs {} linearly independent variables, got {}", p, rank));
     }
-    MatrixXd v = svd.matrixV();
+    MatrixXd v = svd.vectors;
     for (Index k = 0; k < p; ++k)
         if (v(0, k) < 0.0) v.col(k) = -v.col(k);
     Whitened result;
