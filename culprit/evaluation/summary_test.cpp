@@ -59,7 +59,8 @@ TEST(Summary, LeavesOutWhatDoesNotApplyAndWhatHasNoRootCause) {
     cells[1].status = CellStatus::not_applicable;
     cells[1].service.reset();
     cells[2].service.reset();
-    const SummaryRow& all = row(summarize(cells, {}), "all", "m");
+    const EvaluationSummary summary = summarize(cells, {});
+    const SummaryRow& all = row(summary, "all", "m");
     EXPECT_EQ(all.service.num_cases, 1U);
     EXPECT_EQ(all.num_not_applicable, 1U);
     EXPECT_EQ(all.num_without_root_cause, 1U);
