@@ -29,7 +29,7 @@ Status parse_stream(std::string_view json, const std::string& source_label,
                     std::vector<Line>& lines) {
     thread_local simdjson::dom::parser parser;
     simdjson::dom::element root;
-    if (parser.parse(json.data(), json.size()).get(root) != simdjson::SUCCESS)
+    if (parser.parse(json.empty() ? "" : json.data(), json.size()).get(root) != simdjson::SUCCESS)
         return fail(ErrorCode::malformed_data, "a log stream is no JSON");
     simdjson::dom::object labels_object;
     simdjson::dom::array values;

@@ -368,7 +368,7 @@ Status decode_batches(const Object& message, TelemetrySink& sink) {
 Status decode_otlp_json(std::string_view json, TelemetrySink& sink) {
     thread_local simdjson::dom::parser parser;
     element root;
-    if (const auto error = parser.parse(json.data(), json.size()).get(root);
+    if (const auto error = parser.parse(json.empty() ? "" : json.data(), json.size()).get(root);
         error != simdjson::SUCCESS)
         return fail(ErrorCode::malformed_data,
                     fmt::format("expected OTLP JSON: {}", simdjson::error_message(error)));

@@ -155,7 +155,7 @@ std::string promql_selector(std::string_view name, const Labels& equal_to) {
 Result<Series> parse_matrix_element(std::string_view text) {
     thread_local simdjson::dom::parser parser;
     simdjson::dom::element root;
-    if (const auto error = parser.parse(text.data(), text.size()).get(root);
+    if (const auto error = parser.parse(text.empty() ? "" : text.data(), text.size()).get(root);
         error != simdjson::SUCCESS)
         return fail(ErrorCode::malformed_data,
                     fmt::format("a series is no JSON: {}", simdjson::error_message(error)));

@@ -88,7 +88,8 @@ Status read_line(std::string_view line, TelemetrySink& sink) {
                     fmt::format("expected a telemetry record, found \"{}\"", line.substr(0, 60)));
     };
     simdjson::dom::array fields;
-    if (parser.parse(line.data(), line.size()).get(fields) != simdjson::SUCCESS) return bad();
+    if (parser.parse(line.empty() ? "" : line.data(), line.size()).get(fields) != simdjson::SUCCESS)
+        return bad();
     const auto text = [&](std::size_t i) {
         std::string_view value;
         return fields.at(i).get(value) == simdjson::SUCCESS ? std::string(value) : std::string{};
