@@ -57,10 +57,12 @@ std::array<std::uint64_t, 2> trace_of_bytes(std::string_view bytes) {
 
 }  // namespace
 
-void SpanStore::add(const SpanView& span) {
-    spans_.push_back({.trace = trace_of_bytes(span.trace_id),
-                      .id = id_of_bytes(span.span_id),
-                      .parent = id_of_bytes(span.parent_id),
+template <class Span>
+void SpanStore::keep(const Span& span, std::array<std::uint64_t, 2> trace, std::uint64_t id,
+                     std::uint64_t parent) {
+    spans_.push_back({.trace = trace,
+                      .id = id,
+                      .parent = parent,
                       .start_ns = span.start_ns,
                       .duration_ns = span.duration_ns,
                       .service = names_.intern(span.service),
@@ -71,18 +73,13 @@ void SpanStore::add(const SpanView& span) {
                       .has_trace = !span.trace_id.empty()});
 }
 
+void SpanStore::add(const SpanView& span) {
+    keep(span, trace_of_bytes(span.trace_id), id_of_bytes(span.span_id),
+         id_of_bytes(span.parent_id));
+}
+
 void SpanStore::add(const SpanRecord& span) {
-    spans_.push_back({.trace = trace_of_text(span.trace_id),
-                      .id = id_of_text(span.span_id),
-                      .parent = id_of_text(span.parent_id),
-                      .start_ns = span.start_ns,
-                      .duration_ns = span.duration_ns,
-                      .service = names_.intern(span.service),
-                      .operation = names_.intern(span.operation),
-                      .method = names_.intern(span.method),
-                      .status = span.status,
-                      .kind = names_.intern(span.kind),
-                      .has_trace = !span.trace_id.empty()});
+    keep(span, trace_of_text(span.trace_id), id_of_text(span.span_id), id_of_text(span.parent_id));
 }
 
 void SpanStore::append(const SpanStore& other) {

@@ -41,6 +41,10 @@ private:
         std::uint32_t kind = 0;
         bool has_trace = false;
     };
+    template <class Span>
+    void keep(const Span& span, std::array<std::uint64_t, 2> trace, std::uint64_t id,
+              std::uint64_t parent);
+
     std::vector<Stored> spans_;
     StringPool names_;
 };
