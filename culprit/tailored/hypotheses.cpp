@@ -52,6 +52,7 @@ public:
             classify(service, observations);
             readings_[service] = readings_of(service, observations);
         }
+        shared_ = shared_readings();
     }
 
     std::vector<Hypothesis> run() {
@@ -95,6 +96,24 @@ private:
         if (silent_.contains(service))
             seen.push_back({number_of_.at(up), SignalFamily::presence,
                             Reading(-silence_deviations, 1.0), &up});
+        return seen;
+    }
+
+    /// What the service as a whole shows: the siblings' medians, and every component without
+    /// siblings.
+    std::vector<Seen> shared_readings() const {
+        std::vector<Seen> seen;
+        for (const PeerGroup& group : seen_.groups)
+            for (const auto& [signal, deviations] : group.common)
+                seen.push_back({number_of_.at(signal), family_of_signal(signal),
+                                Reading(deviations, 0.0), &signal});
+        for (const auto& [service, observations] : seen_.of)
+            if (!seen_.group_of.contains(service))
+                for (const Observation& o : observations)
+                    if (!o.vanished)
+                        seen.push_back({numbers_[o.feature], families_[o.feature],
+                                        Reading(o.own, o.extreme),
+                                        &seen_.features[o.feature].signal});
         return seen;
     }
 
@@ -254,19 +273,11 @@ private:
                           const SignalIndex& signals) const {
         FaultEvidence evidence;
         bool any = false;
-        const auto take = [&](const std::string& signal, const Reading& reading) {
-            const ExpectedSignal* expected = signals[number_of_.at(signal)];
+        for (const Seen& seen : shared_) {
+            const ExpectedSignal* expected = signals[seen.signal];
             any = any || (expected != nullptr && expected->weight >= 2);
-            evidence.add(family_of_signal(signal), reading, expected, experience_of(fault, signal));
-        };
-        for (const PeerGroup& group : seen_.groups)
-            for (const auto& [signal, deviations] : group.common)
-                take(signal, Reading(deviations, 0.0));
-        for (const auto& [service, observations] : seen_.of)
-            if (!seen_.group_of.contains(service))
-                for (const Observation& o : observations)
-                    if (!o.vanished)
-                        take(seen_.features[o.feature].signal, Reading(o.own, o.extreme));
+            evidence.add(seen.family, seen.reading, expected, experience_of(fault, *seen.name));
+        }
         if (!any) return;
         const bool at_proxy = fault.component == "proxy";
         if (at_proxy && proxies_.empty()) return;
@@ -366,6 +377,7 @@ private:
     std::vector<std::size_t> numbers_;                        // by feature
     std::vector<SignalFamily> families_;                      // by feature
     std::map<std::string, std::vector<Seen>> readings_;
+    std::vector<Seen> shared_;
     std::set<std::string> silent_;  // some of its signals stopped being reported
     std::set<std::string> engines_;
     std::set<std::string> gpus_;
