@@ -105,12 +105,6 @@ Result<std::vector<CaseLocation>> all_cases(const std::vector<std::string>& path
     return cases;
 }
 
-Split split_named(const std::string& name) {
-    for (const Split split : {Split::dev, Split::test})
-        if (name == to_string(split)) return split;
-    return Split::all;
-}
-
 struct Outputs {
     EvaluationSummary summary;
     EvaluationHeader header;

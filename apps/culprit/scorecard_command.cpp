@@ -53,10 +53,7 @@ Result<Scorecard> score(ScorecardRequest& request) {
         CULPRIT_TRY(const auto found, find_cases(path));
         cases.insert(cases.end(), found.begin(), found.end());
     }
-    const Split split = request.split == "dev"    ? Split::dev
-                        : request.split == "test" ? Split::test
-                                                  : Split::all;
-    cases = cases_of(std::move(cases), split);
+    cases = cases_of(std::move(cases), split_named(request.split));
     if (cases.empty())
         return fail(ErrorCode::missing_input, "no case is in the split \"" + request.split + "\"");
     return score_recorded(cases, request.scoring);

@@ -17,6 +17,12 @@ std::string_view to_string(Split split) {
     return "test";
 }
 
+Split split_named(std::string_view name) {
+    for (const Split split : {Split::dev, Split::test})
+        if (name == to_string(split)) return split;
+    return Split::all;
+}
+
 Split split_of(const CaseLocation& location) {
     // "<set>/test/<service>_<fault>/<n>": the folder two above the case.
     const auto side = std::filesystem::absolute(location.path)

@@ -11,6 +11,8 @@ namespace culprit {
 /// Cases for design and cases for the report: whoever tunes looks at the first only.
 enum class Split : std::uint8_t { all, dev, test };
 std::string_view to_string(Split split);
+/// The split of this name; any other name is Split::all.
+Split split_named(std::string_view name);
 
 /// A recorded set says it with its folders ("<set>/dev/...", "<set>/test/..."). Any other case is
 /// for development when the lowest bit of h is 0, for test when it is 1:
