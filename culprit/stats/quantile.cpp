@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include "culprit/base/check.h"
 #include "culprit/stats/moments.h"
@@ -174,7 +175,26 @@ bool quartiles_by_buckets(std::span<const double> values, Quartiles& result) {
     return true;
 }
 
+double median_by_selection(std::span<double> values) {
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    if (values.size() % 2 == 1) return *middle;
+    return 0.5 * (*middle + *std::max_element(values.begin(), middle));
+}
+
 }  // namespace
+
+double median_in_place(std::span<double> values) {
+    const std::size_t n = values.size();
+    if (n == 0) return std::numeric_limits<double>::quiet_NaN();
+    if (BucketSelection::values_min <= n && n <= BucketSelection::values_max) {
+        const std::array<std::size_t, 2> ranks = {(n - 1) / 2, n / 2};
+        std::array<double, 2> x{};
+        BucketSelection selection;
+        if (selection.select(values, ranks, x)) return n % 2 == 0 ? 0.5 * (x[0] + x[1]) : x[1];
+    }
+    return median_by_selection(values);
+}
 
 Quartiles quartiles(std::span<double> values) {
     CULPRIT_CHECK(!values.empty());

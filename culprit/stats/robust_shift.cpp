@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "culprit/stats/quantile.h"
+
 namespace culprit::stats {
 namespace {
 
@@ -25,14 +27,6 @@ double mean_run_length(std::span<const double> values) {
 }
 
 }  // namespace
-
-double median_in_place(std::vector<double>& values) {
-    if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    if (values.size() % 2 == 1) return *middle;
-    return 0.5 * (*middle + *std::max_element(values.begin(), middle));
-}
 
 std::optional<Shift> robust_shift(std::span<const double> baseline, std::span<const double> suspect,
                                   std::vector<double>& scratch, const ShiftOptions& options) {

@@ -76,7 +76,4 @@ std::optional<Onset> find_onset(std::span<const double> values, double location,
 double count_shift(double baseline_count, double baseline_time, double suspect_count,
                    double suspect_time);
 
-/// Median of the finite values; reorders `values`. NaN when there is none.
-double median_in_place(std::vector<double>& values);
-
 }  // namespace culprit::stats

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "culprit/base/random.h"
+#include "culprit/stats/quantile.h"
 
 namespace culprit::stats {
 namespace {

@@ -7,6 +7,7 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "culprit/stats/quantile.h"
 #include "culprit/stats/robust_shift.h"
 
 namespace culprit::tailored {
