@@ -112,7 +112,8 @@ Result<Diagnosis> Culprit::diagnose(const Incident& incident, const RunContext& 
         suspects.push_back(std::move(suspect));
     }
     Diagnosis diagnosis{.notes = generic.notes};
-    CULPRIT_TRY(auto features, tailored::features_of(incident, Catalogue::builtin(), context.stop));
+    CULPRIT_TRY(auto features, tailored::features_of(incident, Catalogue::builtin(), context.stop,
+                                                     context.num_threads));
     if (knows_the_system(features)) {
         const FaultLibrary none;
         CULPRIT_TRY_STATUS(

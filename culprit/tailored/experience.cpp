@@ -107,7 +107,7 @@ Result<ConfirmedIncident> confirm(const Incident& incident, const std::string& n
         return fail(ErrorCode::invalid_input,
                     fmt::format("expected the id of a known fault, found \"{}\"", fault));
     const auto windows = tailored::windows_of(incident);
-    CULPRIT_TRY(auto features, tailored::features_of(incident, Catalogue::builtin(), stop));
+    CULPRIT_TRY(auto features, tailored::features_of(incident, Catalogue::builtin(), stop, 0));
     CULPRIT_TRY(const tailored::Observations seen,
                 tailored::observe(std::move(features), incident.metrics, windows, stop, 0));
     ConfirmedIncident confirmed{.name = name, .component = component, .fault = fault};

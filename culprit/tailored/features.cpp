@@ -8,6 +8,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "culprit/base/parallel.h"
+
 namespace culprit::tailored {
 namespace {
 
@@ -141,9 +143,9 @@ bool whole_numbers(std::span<const double> values) {
 
 /// Collects the series of one feature before they are turned into numbers.
 struct Parts {
-    Meaning meaning;
     std::vector<std::size_t> columns;
-    std::vector<double> level;  // sum of gauges
+    std::vector<const Meaning*> meanings;  // of the columns
+    std::vector<double> level;             // sum of gauges
     double num_levels = 0.0;
     std::vector<double> increase;  // sum of counters' increases
     std::vector<double> sum;       // histogram
@@ -168,15 +170,26 @@ public:
         const auto key = std::make_pair(column.service, meaning.signal);
         auto [at, made] = index_.try_emplace(key, parts_.size());
         if (made) {
-            parts_.push_back({.meaning = meaning});
+            parts_.emplace_back();
             keys_.push_back(key);
         }
-        absorb(parts_[at->second], meaning, c);
+        parts_[at->second].columns.push_back(c);
+        parts_[at->second].meanings.push_back(&meaning);
     }
 
-    std::vector<Feature> take() {
-        std::vector<Feature> features;
-        for (std::size_t i = 0; i < parts_.size(); ++i) features.push_back(finish(i));
+    Result<std::vector<Feature>> take(const Stop& stop, unsigned num_threads) {
+        std::vector<Feature> features(parts_.size());
+        parallel_for(
+            parts_.size(), num_threads,
+            [&](std::size_t begin, std::size_t end) {
+                for (std::size_t i = begin; i < end && !stop.requested(); ++i) {
+                    for (std::size_t k = 0; k < parts_[i].columns.size(); ++k)
+                        absorb(parts_[i], *parts_[i].meanings[k], parts_[i].columns[k]);
+                    features[i] = finish(i);
+                }
+            },
+            256);
+        CULPRIT_TRY_STATUS(stop.check());
         add_prefix_ratio(features);
         add_frontend_residual(features);
         return features;
@@ -185,7 +198,6 @@ public:
 private:
     void absorb(Parts& parts, const Meaning& meaning, std::size_t c) {
         const auto values = frame_.values(c);
-        parts.columns.push_back(c);
         if (meaning.part == "sum") {
             add_into(parts.sum, increases(values));
         } else if (meaning.part == "count") {
@@ -214,8 +226,8 @@ private:
         Parts& parts = parts_[i];
         Feature feature{.service = keys_[i].first,
                         .signal = keys_[i].second,
-                        .unit = parts.meaning.unit,
-                        .bad_when_up = parts.meaning.bad_when_up,
+                        .unit = parts.meanings.front()->unit,
+                        .bad_when_up = parts.meanings.front()->bad_when_up,
                         .columns = std::move(parts.columns)};
         const double step = std::max(1e-9, to_seconds(frame_.step()));
         if (!parts.sum.empty() && !parts.count.empty()) {
@@ -290,7 +302,7 @@ private:
 
     const Frame& frame_;
     const Catalogue& catalogue_;
-    std::unordered_map<std::string, Meaning> meanings_;
+    std::unordered_map<std::string, Meaning> meanings_;  // its elements stay where they are
     std::map<std::pair<std::string, std::string>, std::size_t> index_;
     std::vector<std::pair<std::string, std::string>> keys_;
     std::vector<Parts> parts_;
@@ -299,13 +311,13 @@ private:
 }  // namespace
 
 Result<std::vector<Feature>> features_of(const Incident& incident, const Catalogue& catalogue,
-                                         const Stop& stop) {
+                                         const Stop& stop, unsigned num_threads) {
     Builder builder(incident, catalogue);
     for (std::size_t c = 0; c < incident.metrics.num_columns(); ++c) {
         if (c % 1024 == 0) CULPRIT_TRY_STATUS(stop.check());
         builder.add(c);
     }
-    return builder.take();
+    return builder.take(stop, num_threads);
 }
 
 }  // namespace culprit::tailored

@@ -39,8 +39,8 @@ struct Feature {
 /// time is left out. Times of starts become events, one per change. The study's own column names
 /// (ctn_cpu, latency-90, ...) are known too.
 ///
-/// Cost: O(columns * rows).
+/// Cost: O(columns * rows), the same answer on any number of threads.
 Result<std::vector<Feature>> features_of(const Incident& incident, const Catalogue& catalogue,
-                                         const Stop& stop);
+                                         const Stop& stop, unsigned num_threads);
 
 }  // namespace culprit::tailored

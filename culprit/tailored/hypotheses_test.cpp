@@ -121,8 +121,8 @@ TEST(Culprit, FindsTheComponentOfAFaultThatNobodyDescribed) {
         return m == "vllm:num_requests_running" ? 0.3 : 1.0;
     });
     const Windows windows = windows_of(incident);
-    const auto seen =
-        observe(*features_of(incident, Catalogue::builtin(), {}), incident.metrics, windows, {}, 1);
+    const auto seen = observe(*features_of(incident, Catalogue::builtin(), {}, 1), incident.metrics,
+                              windows, {}, 1);
     const FaultLibrary none;
     const auto hypotheses = weigh(*seen, incident, windows, none, {});
     EXPECT_EQ(hypotheses[0].kind, HypothesisKind::unknown);
