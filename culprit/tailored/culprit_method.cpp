@@ -8,6 +8,7 @@
 #include "culprit/tailored/explanation.h"
 #include "culprit/tailored/generic_score.h"
 #include "culprit/tailored/hypotheses.h"
+#include "culprit/tailored/span_features.h"
 
 namespace culprit {
 namespace {
@@ -115,6 +116,7 @@ Result<Diagnosis> Culprit::diagnose(const Incident& incident, const RunContext& 
     CULPRIT_TRY(auto features, tailored::features_of(incident, Catalogue::builtin(), context.stop,
                                                      context.num_threads));
     if (knows_the_system(features)) {
+        if (used.spans) tailored::add_span_features(features, *used.spans, used.metrics);
         const FaultLibrary none;
         CULPRIT_TRY_STATUS(
             add_findings(used, context, on("signatures") ? library() : none,

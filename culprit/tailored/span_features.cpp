@@ -1,0 +1,140 @@
+#include "culprit/tailored/span_features.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <limits>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+namespace culprit::tailored {
+namespace {
+
+constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
+constexpr double spans_min = 10.0;  // of a signal: fewer tell nothing about a change
+constexpr std::string_view path = "engine.path_residual";
+constexpr std::string_view request = "istio_request_duration_milliseconds";
+
+/// Words of an operation's name and the phase of a request that they speak of; the first that fits.
+struct Phase {
+    std::string_view word;
+    std::string_view signal;
+};
+constexpr std::array phases = {
+    Phase{"queue", "engine.queue_time"},          Phase{"waiting", "engine.queue_time"},
+    Phase{"prefill", "engine.prefill_time"},      Phase{"decode", "engine.decode_time"},
+    Phase{"tokeniz", "engine.frontend_residual"},
+};
+
+std::string_view phase_of(std::string operation) {
+    std::ranges::transform(operation, operation.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (operation.find("detokeniz") != std::string::npos) return {};
+    for (const Phase& phase : phases)
+        if (operation.find(phase.word) != std::string::npos) return phase.signal;
+    return {};
+}
+
+struct Series {
+    std::vector<double> sum;
+    std::vector<double> count;
+    double total = 0.0;
+};
+
+class SpanReader {
+public:
+    SpanReader(const SpanTable& spans, const Frame& frame) : spans_(spans), frame_(frame) {
+        const std::size_t n = spans.size();
+        std::unordered_map<std::uint64_t, std::size_t> by_id;
+        by_id.reserve(n);
+        for (std::size_t i = 0; i < n; ++i)
+            if (spans.id[i] != 0) by_id.emplace(spans.id[i], i);
+        parent_.assign(n, n);
+        remote_.assign(n, 0);
+        for (std::size_t i = 0; i < n; ++i) {
+            const auto found =
+                spans.parent_id[i] == 0 ? by_id.end() : by_id.find(spans.parent_id[i]);
+            if (found == by_id.end() || found->second == i) continue;
+            parent_[i] = found->second;
+            if (spans.service[parent_[i]] != spans.service[i]) {
+                ++remote_[parent_[i]];
+                callers_.insert(spans.service[parent_[i]]);
+            }
+        }
+    }
+
+    void read() {
+        for (std::size_t o = 0; o < spans_.operations.size(); ++o)
+            phases_.push_back(
+                phase_of(std::string(spans_.operations[static_cast<std::uint32_t>(o)])));
+        for (std::size_t i = 0; i < spans_.size(); ++i) {
+            const std::size_t p = parent_[i];
+            const bool local = p != spans_.size() && spans_.service[p] == spans_.service[i];
+            if (local) {
+                const std::string_view phase = phases_[spans_.operation[i]];
+                if (!phase.empty()) add(i, phase, to_seconds(spans_.duration[i]), i);
+                continue;
+            }
+            if (!callers_.contains(spans_.service[i]))
+                add(i, request, 1e3 * to_seconds(spans_.duration[i]), i);
+            if (p != spans_.size() && remote_[p] == 1)
+                add(i, path, std::max(0.0, to_seconds(spans_.duration[p] - spans_.duration[i])), p);
+        }
+    }
+
+    void append_to(std::vector<Feature>& features) const {
+        std::set<std::pair<std::string, std::string>> known;
+        for (const Feature& f : features) known.emplace(f.service, f.signal);
+        for (const auto& [key, series] : series_) {
+            Feature feature{.service = std::string(spans_.services[key.first]),
+                            .signal = std::string(key.second),
+                            .unit = key.second == request ? "ms" : "s",
+                            .kind = FeatureKind::average};
+            if (series.total < spans_min || known.contains({feature.service, feature.signal}))
+                continue;
+            feature.values.assign(frame_.num_rows(), nan_value);
+            for (std::size_t r = 0; r < feature.values.size(); ++r)
+                if (series.count[r] > 0.0) feature.values[r] = series.sum[r] / series.count[r];
+            features.push_back(std::move(feature));
+        }
+    }
+
+private:
+    /// `value` of the component of span i, in the row in which span `ended` ends.
+    void add(std::size_t i, std::string_view signal, double value, std::size_t ended) {
+        const std::size_t row = frame_.first_row_at(spans_.end(ended));
+        if (row >= frame_.num_rows()) return;
+        if (row == 0 && spans_.end(ended) + frame_.step() <= frame_.times().front()) return;
+        Series& series = series_[{spans_.service[i], signal}];
+        if (series.sum.empty()) {
+            series.sum.assign(frame_.num_rows(), 0.0);
+            series.count.assign(frame_.num_rows(), 0.0);
+        }
+        series.sum[row] += value;
+        series.count[row] += 1.0;
+        series.total += 1.0;
+    }
+
+    const SpanTable& spans_;
+    const Frame& frame_;
+    std::vector<std::size_t> parent_;  // index of the parent span; the number of spans when none
+    std::vector<std::size_t> remote_;  // children in other components
+    std::set<std::uint32_t> callers_;
+    std::vector<std::string_view> phases_;  // of operations
+    std::map<std::pair<std::uint32_t, std::string_view>, Series> series_;
+};
+
+}  // namespace
+
+void add_span_features(std::vector<Feature>& features, const SpanTable& spans, const Frame& frame) {
+    if (spans.size() == 0 || frame.num_rows() == 0) return;
+    SpanReader reader(spans, frame);
+    reader.read();
+    reader.append_to(features);
+}
+
+}  // namespace culprit::tailored

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <vector>
+
+#include "culprit/frame/frame.h"
+#include "culprit/frame/span_table.h"
+#include "culprit/tailored/features.h"
+
+namespace culprit::tailored {
+
+/// Adds to `features` what the spans say about signals that no metric brought, by component, as
+/// means per row of `frame`'s time grid; a span counts in the row in which it ends.
+///
+///   engine.path_residual      caller's span - callee's server span, at the callee: time on the way
+///   engine.queue_time         spans of a component whose operation speaks of a queue or waiting,
+///   engine.prefill_time       of prefill,
+///   engine.decode_time        of decode,
+///   engine.frontend_residual  of a tokenizer
+///   istio_request_duration_milliseconds   server span, where the component calls nobody else
+///
+/// A caller's span counts only when it waits for one other component: the way's share of a span
+/// that fans out cannot be told. Phases count only for components with engine phases of some kind.
+///
+/// Units: seconds; ms for the last.   Assumes: parent and child name each other by id; clocks may
+/// differ, since only durations are compared.   Cost: O(spans + features) time and memory.
+void add_span_features(std::vector<Feature>& features, const SpanTable& spans, const Frame& frame);
+
+}  // namespace culprit::tailored
