@@ -183,12 +183,17 @@ void FaultEvidence::add(SignalFamily family, const Reading& reading, const Expec
                                             : expectation_of(*expected, severities[i]);
         if (counts != nullptr) e = learned(e, *counts);
         severities_[i].add(family, reading.log_ratio(e));
+        mentioned_[i].add(family, reading.log_ratio(e));
     }
 }
 
 double FaultEvidence::log_odds(const Correlation& correlation) const {
     std::array<double, severities.size()> sums{};
-    for (std::size_t i = 0; i < severities.size(); ++i) sums[i] = severities_[i].total(correlation);
+    for (std::size_t i = 0; i < severities.size(); ++i) {
+        const double named = mentioned_[i].total(correlation);
+        const double beside = severities_[i].total(correlation) - named;
+        sums[i] = named + std::min(beside, std::max(0.0, named));
+    }
     const double highest = *std::ranges::max_element(sums);
     double total = 0.0;
     for (std::size_t i = 0; i < severities.size(); ++i)

@@ -94,6 +94,9 @@ private:
 /// Log odds of one fault at one component. How hard it strikes is not known: a mild fault hides
 /// some of its effects, a severe one moves signals that its signature does not name (a replica that
 /// stands still shows it everywhere). The likelihood is the mixture over three severities.
+///
+/// What a signature does not mention never speaks for it more than what it does mention: without
+/// this, a fault whose own signals stay still would gain from any commotion.
 class FaultEvidence {
 public:
     /// `expected` is null for a signal that the signature does not mention, `counts` without
@@ -103,7 +106,8 @@ public:
     double log_odds(const Correlation& correlation) const;
 
 private:
-    std::array<Evidence, 3> severities_{};
+    std::array<Evidence, 3> severities_{};  ///< all signals
+    std::array<Evidence, 3> mentioned_{};   ///< those of the signature
 };
 
 }  // namespace culprit::tailored

@@ -52,7 +52,7 @@ public:
             classify(service, observations);
             readings_[service] = readings_of(service, observations);
         }
-        shared_ = shared_readings();
+        shared_ = shared_readings("");
     }
 
     std::vector<Hypothesis> run() {
@@ -100,20 +100,30 @@ private:
     }
 
     /// What the service as a whole shows: the siblings' medians, and every component without
-    /// siblings.
-    std::vector<Seen> shared_readings() const {
+    /// siblings. A series that several components carry (their node's) counts once. With the name
+    /// of a proxy: the same as it would look if that proxy and no other were concerned.
+    std::vector<Seen> shared_readings(const std::string& proxy) const {
         std::vector<Seen> seen;
-        for (const PeerGroup& group : seen_.groups)
+        std::set<std::pair<std::size_t, double>> known;
+        const auto others = [&](const std::string& service) {
+            return !proxy.empty() && service != proxy && proxies_.contains(service);
+        };
+        for (const PeerGroup& group : seen_.groups) {
+            if (!proxy.empty() && proxies_.contains(group.services.front())) continue;
             for (const auto& [signal, deviations] : group.common)
-                seen.push_back({number_of_.at(signal), family_of_signal(signal),
-                                Reading(deviations, 0.0), &signal});
-        for (const auto& [service, observations] : seen_.of)
-            if (!seen_.group_of.contains(service))
-                for (const Observation& o : observations)
-                    if (!o.vanished)
-                        seen.push_back({numbers_[o.feature], families_[o.feature],
-                                        Reading(o.own, o.extreme),
-                                        &seen_.features[o.feature].signal});
+                if (known.emplace(number_of_.at(signal), deviations).second)
+                    seen.push_back({number_of_.at(signal), family_of_signal(signal),
+                                    Reading(deviations, 0.0), &signal});
+        }
+        for (const auto& [service, observations] : seen_.of) {
+            if (others(service) || (service != proxy && seen_.group_of.contains(service))) continue;
+            for (const Observation& o : observations)
+                if (!o.vanished &&
+                    (o.own == 0.0 || known.emplace(numbers_[o.feature], o.own).second))
+                    seen.push_back({numbers_[o.feature], families_[o.feature],
+                                    Reading(service == proxy ? moved_by(o) : o.own, o.extreme),
+                                    &seen_.features[o.feature].signal});
+        }
         return seen;
     }
 
@@ -157,10 +167,13 @@ private:
         const bool routed = fault.component == "router";
         if (!routed && fault.component != "upstream") return {{service}};
         std::vector<Blamed> all;
-        if (routed || proxies_.empty())
-            for (const std::string& head : heads_) all.push_back({head, serving_router_share});
+        const bool heads = (routed || proxies_.empty()) && !heads_.empty();
+        const double heads_share = !heads ? 0.0 : proxies_.empty() ? 1.0 : serving_router_share;
+        if (heads)
+            for (const std::string& head : heads_)
+                all.push_back({head, heads_share / static_cast<double>(heads_.size())});
         for (const std::string& proxy : proxies_)
-            all.push_back({proxy, all.empty() ? 1.0 : 1.0 - serving_router_share});
+            all.push_back({proxy, (1.0 - heads_share) / static_cast<double>(proxies_.size())});
         return all.empty() ? std::vector<Blamed>{{service}} : all;
     }
 
@@ -271,20 +284,31 @@ private:
 
     void add_service_wide(std::vector<Hypothesis>& all, const FaultSignature& fault,
                           const SignalIndex& signals) const {
+        if (fault.component == "proxy") {
+            for (const std::string& proxy : proxies_)
+                add_service_wide(all, fault, signals, proxy,
+                                 proxies_.size() == 1 ? shared_ : shared_readings(proxy));
+            return;
+        }
+        add_service_wide(all, fault, signals, "", shared_);
+    }
+
+    /// `component`: the proxy to blame; empty when the fault has no one place.
+    void add_service_wide(std::vector<Hypothesis>& all, const FaultSignature& fault,
+                          const SignalIndex& signals, const std::string& component,
+                          const std::vector<Seen>& shared) const {
         FaultEvidence evidence;
         bool any = false;
-        for (const Seen& seen : shared_) {
+        for (const Seen& seen : shared) {
             const ExpectedSignal* expected = signals[seen.signal];
             any = any || (expected != nullptr && expected->weight >= 2);
             evidence.add(seen.family, seen.reading, expected, experience_of(fault, *seen.name));
         }
         if (!any) return;
-        const bool at_proxy = fault.component == "proxy";
-        if (at_proxy && proxies_.empty()) return;
-        const std::string component = at_proxy ? *proxies_.begin() : std::string();
-        double lines = at_proxy ? log_lines(fault, component) : 0.0;
-        for (const auto& [service, observations] : seen_.of)
-            if (!at_proxy) lines = std::max(lines, log_lines(fault, service));
+        double lines = component.empty() ? 0.0 : log_lines(fault, component);
+        if (component.empty())
+            for (const auto& [service, observations] : seen_.of)
+                lines = std::max(lines, log_lines(fault, service));
         all.push_back(
             {.kind = HypothesisKind::fault,
              .fault = &fault,
@@ -352,7 +376,7 @@ private:
             if (h.kind == HypothesisKind::unknown) prior = options_.unknown_prior / unknowns;
             if (h.kind == HypothesisKind::fault)
                 prior = h.fault->scope == FaultScope::all
-                            ? faults * wide_share * prior_of(*h.fault) / wide
+                            ? faults * wide_share * prior_of(*h.fault) / wide / places[h.fault]
                             : faults * (1.0 - (wide > 0.0 ? wide_share : 0.0)) *
                                   prior_of(*h.fault) / local / places[h.fault];
             h.log_odds += std::log(std::max(prior, 1e-12));
