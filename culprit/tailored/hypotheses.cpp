@@ -52,6 +52,7 @@ public:
             classify(service, observations);
             readings_[service] = readings_of(service, observations);
         }
+        classify_callers();
         shared_ = shared_readings("");
     }
 
@@ -143,6 +144,18 @@ private:
                 signal.starts_with("ray_health_check_"))
                 heads_.insert(service);
         }
+    }
+
+    /// Whoever calls engines and is none stands in front of them, whatever its exporter is called.
+    void classify_callers() {
+        if (!incident_.topology || !proxies_.empty()) return;
+        const auto serves = [&](const std::string& service) {
+            return engines_.contains(service) || gpus_.contains(service);
+        };
+        for (const TopologyEdge& edge : incident_.topology->edges)
+            if (edge.kind == EdgeKind::calls && seen_.of.contains(edge.from) && serves(edge.to) &&
+                !serves(edge.from) && !heads_.contains(edge.from))
+                proxies_.insert(edge.from);
     }
 
     /// May a fault of this kind of component sit in this service?
