@@ -12,8 +12,7 @@
 #include "culprit/rca/method.h"
 #include "culprit/stats/correlation.h"
 #include "culprit/stats/energy_distance.h"
-#include "culprit/stats/moments.h"
-#include "culprit/stats/quantile.h"
+#include "culprit/stats/resampled_correlation.h"
 
 namespace culprit {
 namespace {
@@ -37,15 +36,18 @@ private:
             "Platforms, WWW 2019",
         .reads = "metrics",
         .ranks = "metric columns",
-        .cost = "O(p B^2 N) time (reference), O(p B N) (published), B = 200 resamples",
+        .cost = "O(p B^2 N) time at most (reference), O(p B N) (published), B = 200 resamples",
         .divergences =
             {{.reference = "squared correlation of the k-th row before with the k-th row after: it "
                            "flags metrics whose two stretches look alike, and mixes ddof 0 and 1",
               .published =
                   "energy distance of the two samples (Szekely and Rizzo), which grows with "
                   "any difference in distribution"},
-             {.reference = "thresholds from all pairs of 200 unseeded resamples of the time before",
-              .published = "a seeded permutation test with 199 permutations"},
+             {.reference =
+                  "thresholds from all pairs of 200 unseeded resamples of the time before; drawn "
+                  "anew for each metric, here once for all",
+              .published =
+                  "a seeded permutation test with 199 permutations, the same for all metrics"},
              {.reference = "at most three metrics are returned",
               .published = "all, significant ones first"}},
         .uses_randomness = true};
@@ -59,32 +61,6 @@ double squared_correlation(std::span<const double> x, std::span<const double> y)
     return std::isnan(r) ? 0.0 : r * r;
 }
 
-// The 0.99 quantile of the squared correlations between all pairs of resamples.
-double bootstrap_threshold(std::span<const double> values, Random& random) {
-    std::vector<std::vector<double>> drawn(resamples, std::vector<double>(values.size()));
-    for (auto& sample : drawn) {
-        for (double& v : sample) v = values[random.below(values.size())];
-        // Centred and scaled once: a pair's correlation is then one inner product.
-        const double mean = stats::mean(sample);
-        double squares = 0.0;
-        for (double& v : sample) {
-            v -= mean;
-            squares += v * v;
-        }
-        const double length = std::sqrt(squares);
-        for (double& v : sample) v = length > 0.0 ? v / length : 0.0;
-    }
-    std::vector<double> pairs;
-    pairs.reserve(resamples * (resamples - 1) / 2);
-    for (std::size_t i = 0; i < resamples; ++i)
-        for (std::size_t k = i + 1; k < resamples; ++k) {
-            const double r = stats::inner_product(drawn[i], drawn[k]);
-            pairs.push_back(r * r);
-        }
-    std::vector<double> scratch;
-    return stats::quantile(pairs, 1.0 - significance, scratch);
-}
-
 Result<Diagnosis> run_reference(const StudyView& view, const RunContext& context) {
     const std::size_t n = std::min(view.num_normal(), view.num_rows() - view.num_normal());
     Diagnosis diagnosis;
@@ -93,23 +69,22 @@ Result<Diagnosis> run_reference(const StudyView& view, const RunContext& context
         diagnosis.reason = fmt::format("e_diagnosis needs 3 rows on both sides, got {}", n);
         return diagnosis;
     }
-    CULPRIT_TRY(std::vector<double> scores,
-                series_scores(
-                    view.num_columns(), context,
-                    [&](std::size_t c, std::vector<double>&) {
-                        constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-                        if (!is_scored(view, c, Variant::reference)) return nan;
-                        const auto before = view.normal(c).last(n);
-                        const auto after = view.anomalous(c).first(n);
-                        const double squared = squared_correlation(before, after);
-                        if (!varies(before) || !varies(after)) return nan;
-                        const auto rows = static_cast<double>(n);
-                        const double statistic =
-                            squared * rows / (rows - 1.0) * rows / (rows - 1.0);
-                        Random random(derive_seed(context.seed, view.names()[c]));
-                        return statistic > bootstrap_threshold(before, random) ? statistic : nan;
-                    },
-                    1));
+    Random random(context.seed);
+    const stats::Resamples drawn(n, resamples, random);
+    const auto score = [&](std::size_t c, std::vector<double>&) {
+        constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+        if (!is_scored(view, c, Variant::reference)) return nan;
+        const auto before = view.normal(c).last(n);
+        const auto after = view.anomalous(c).first(n);
+        if (!varies(before) || !varies(after)) return nan;
+        const auto rows = static_cast<double>(n);
+        const double statistic =
+            squared_correlation(before, after) * rows / (rows - 1.0) * rows / (rows - 1.0);
+        const bool is_significant =
+            stats::exceeds_resampled_correlation(statistic, before, drawn, 1.0 - significance);
+        return is_significant ? statistic : nan;
+    };
+    CULPRIT_TRY(std::vector<double> scores, series_scores(view.num_columns(), context, score, 1));
     const Ranking all = Ranking::from(column_suspects(view, scores));
     const auto suspects = all.suspects();
     constexpr std::size_t ranked_max = 3;
@@ -120,23 +95,21 @@ Result<Diagnosis> run_reference(const StudyView& view, const RunContext& context
 }
 
 Result<Diagnosis> run_published(const StudyView& view, const RunContext& context) {
+    Random random(context.seed);
+    const stats::RandomDivisions divisions(view.num_normal(), view.num_rows() - view.num_normal(),
+                                           resamples - 1, random);
     std::vector<char> is_significant(view.num_columns());
+    const auto score = [&](std::size_t c, std::vector<double>&) {
+        if (!is_scored(view, c, Variant::published))
+            return std::numeric_limits<double>::quiet_NaN();
+        const stats::EnergyFinding finding =
+            stats::energy_permutation(view.normal(c), view.anomalous(c), divisions, significance);
+        is_significant[c] = finding.p_value <= significance ? 1 : 0;
+        // The statistic lies in [0, 1]: significant metrics come before all others.
+        return finding.inhomogeneity + (is_significant[c] != 0 ? 1.0 : 0.0);
+    };
     CULPRIT_TRY(const std::vector<double> scores,
-                series_scores(
-                    view.num_columns(), context,
-                    [&](std::size_t c, std::vector<double>&) {
-                        if (!is_scored(view, c, Variant::published))
-                            return std::numeric_limits<double>::quiet_NaN();
-                        // Seeded by the name, so that the answer does not depend on the column's
-                        // place.
-                        Random random(derive_seed(context.seed, view.names()[c]));
-                        const stats::EnergyFinding finding = stats::energy_permutation(
-                            view.normal(c), view.anomalous(c), resamples - 1, random);
-                        is_significant[c] = finding.p_value <= significance ? 1 : 0;
-                        // The statistic lies in [0, 1]: significant metrics come before all others.
-                        return finding.inhomogeneity + (is_significant[c] != 0 ? 1.0 : 0.0);
-                    },
-                    1));
+                series_scores(view.num_columns(), context, score, 1));
     Diagnosis diagnosis;
     diagnosis.notes.push_back(
         fmt::format("{} metrics differ at the {} level; 1 is added to their statistic",

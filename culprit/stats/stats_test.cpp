@@ -14,6 +14,7 @@
 #include "culprit/stats/kernel_density.h"
 #include "culprit/stats/moments.h"
 #include "culprit/stats/quantile.h"
+#include "culprit/stats/resampled_correlation.h"
 #include "culprit/stats/rolling_mean.h"
 
 namespace culprit::stats {
@@ -121,6 +122,39 @@ TEST(DensityRange, CoversANormalSampleAndAPoint) {
     EXPECT_NEAR(both.low, -both.high, 1e-9);
 }
 
+// The definition, by a sum over all values, on both sides: skewed, tied, far from zero, outliers.
+TEST(DensityRange, LeavesTheTailOnEachSide) {
+    std::vector<double> scratch;
+    for (const std::size_t n : {5U, 40U, 700U})
+        for (int kind = 0; kind < 4; ++kind) {
+            std::vector<double> x = noise(n, 10 * n + static_cast<std::uint64_t>(kind));
+            for (double& v : x) {
+                if (kind == 1) v = std::exp(2.0 * v);
+                if (kind == 2) v = std::round(2.0 * v);
+                if (kind == 3) v = 1e6 + (v > 2.0 ? 1000.0 : v);
+            }
+            const Quartiles q = [&] {
+                std::vector<double> copy = x;
+                return quartiles(copy);
+            }();
+            const double deviation = std::sqrt(moments(x).variance);
+            const double spread =
+                q.range() > 0.0 ? std::min(deviation, q.range() / 1.3489795003921634) : deviation;
+            const double h = 0.9 * spread * std::pow(static_cast<double>(n), -0.2);
+            const auto share = [&](double limit, double sign) {
+                double sum = 0.0;
+                for (const double v : x)
+                    sum += 0.5 * std::erfc(sign * (limit - v) / h / std::sqrt(2.0));
+                return sum / static_cast<double>(n);
+            };
+            for (const double tail : {0.00135, 0.2}) {
+                const DensityRange range = density_range(x, tail, scratch);
+                EXPECT_NEAR(share(range.high, 1.0), tail, 1e-6 * tail);
+                EXPECT_NEAR(share(range.low, -1.0), tail, 1e-6 * tail);
+            }
+        }
+}
+
 TEST(Birch, MergesUntilTheDeviationPassesTheThreshold) {
     // A value joins n equal ones while sqrt(n) / (n + 1) |difference| <= threshold.
     const std::vector<double> near = {0, 0, 0, 0.22};  // sqrt(3)/4 * 0.22 = 0.095
@@ -172,15 +206,77 @@ TEST(EnergyPermutation, TellsAShiftFromNone) {
     Random random(5);
     const std::vector<double> x = noise(40, 1);
     std::vector<double> y = noise(40, 2);
-    const EnergyFinding none = energy_permutation(x, y, 199, random);
+    const RandomDivisions divisions(40, 40, 199, random);
+    const EnergyFinding none = energy_permutation(x, y, divisions);
     EXPECT_GT(none.p_value, 0.05);
     EXPECT_EQ(none.inhomogeneity, energy_inhomogeneity(x, y));
     for (double& v : y) v += 2.0;
-    EXPECT_EQ(energy_permutation(x, y, 199, random).p_value, 1.0 / 200.0);
+    EXPECT_EQ(energy_permutation(x, y, divisions).p_value, 1.0 / 200.0);
     // Four values, two and two: 6 divisions, of which 2 are as extreme as {0, 1} | {8, 9}.
     const std::vector<double> low = {0, 1};
     const std::vector<double> high = {8, 9};
-    EXPECT_NEAR(energy_permutation(low, high, 3000, random).p_value, 1.0 / 3.0, 0.05);
+    const RandomDivisions of_four(2, 2, 3000, random);
+    EXPECT_NEAR(energy_permutation(low, high, of_four).p_value, 1.0 / 3.0, 0.05);
+}
+
+// Each division's H from the division itself, and the share only as far as it matters.
+TEST(EnergyPermutation, AgreesWithTheDivisionsOneByOne) {
+    for (std::uint64_t seed = 0; seed < 12; ++seed) {
+        Random random(seed);
+        const std::vector<double> x = noise(4 + 3 * seed, seed);
+        std::vector<double> y = noise(6, seed + 50);
+        for (double& v : y) v = std::round(2.0 * v) / 2.0 + 0.1 * static_cast<double>(seed);
+        const RandomDivisions divisions(x.size(), y.size(), 37, random);
+        std::vector<double> all = x;
+        all.insert(all.end(), y.begin(), y.end());
+        const double observed = energy_inhomogeneity(x, y);
+        std::size_t reached = 1;
+        for (std::size_t d = 0; d < 37; ++d) {
+            std::vector<double> first;
+            std::vector<double> second;
+            for (std::size_t row = 0; row < all.size(); ++row) {
+                const double weight =
+                    divisions.at(d / RandomDivisions::lanes, row)[d % RandomDivisions::lanes];
+                (weight > 0.0 ? first : second).push_back(all[row]);
+            }
+            ASSERT_EQ(first.size(), x.size());
+            reached += energy_inhomogeneity(first, second) >= observed * (1.0 - 1e-10) ? 1 : 0;
+        }
+        const double p = static_cast<double>(reached) / 38.0;
+        EXPECT_EQ(energy_permutation(x, y, divisions).p_value, p);
+        const double bound = energy_permutation(x, y, divisions, 0.1).p_value;
+        if (p <= 0.1)
+            EXPECT_EQ(bound, p);
+        else
+            EXPECT_TRUE(bound > 0.1 && bound <= p);
+    }
+}
+
+// The definition, with every pair in double precision, for statistics on both sides of the quantile
+// and within rounding of it.
+TEST(ResampledCorrelation, AgreesWithTheQuantileOfAllPairs) {
+    std::vector<double> scratch;
+    for (const std::size_t n : {3U, 20U, 150U}) {
+        Random random(n);
+        const std::vector<double> x = noise(n, n);
+        const Resamples resamples(n, 60, random);
+        std::vector<double> pairs;
+        const auto drawn = [&](std::size_t i) {
+            std::vector<double> values;
+            for (const std::uint32_t row : resamples.rows(i)) values.push_back(x[row]);
+            return values;
+        };
+        for (std::size_t i = 0; i < 60; ++i)
+            for (std::size_t k = 0; k < i; ++k) {
+                const double r = correlation(drawn(i), drawn(k));
+                pairs.push_back(std::isnan(r) ? 0.0 : r * r);
+            }
+        const double threshold = quantile(pairs, 0.99, scratch);
+        for (const double factor : {0.0, 0.5, 0.999, 1.0 - 1e-9, 1.0 + 1e-9, 1.001, 2.0})
+            EXPECT_EQ(exceeds_resampled_correlation(factor * threshold, x, resamples, 0.99),
+                      factor > 1.0)
+                << n << " " << factor;
+    }
 }
 
 // Long enough for buckets: even, uneven, with outliers, ties and extreme widths.
