@@ -190,7 +190,11 @@ public:
             },
             256);
         CULPRIT_TRY_STATUS(stop.check());
-        add_prefix_ratio(features);
+        add_ratio(features, "engine.prefix_hit_ratio", "engine.prefix_hits",
+                  "engine.prefix_queries");
+        for (const char* sent :
+             {"container_network_transmit_packets_total", "node_network_transmit_packets_total"})
+            add_ratio(features, "link.retransmit_share", "node_netstat_Tcp_RetransSegs", sent);
         add_frontend_residual(features);
         return features;
     }
@@ -255,27 +259,27 @@ private:
         return feature;
     }
 
-    static void add_prefix_ratio(std::vector<Feature>& features) {
-        std::map<std::string, std::pair<std::size_t, std::size_t>> found;  // hits, queries; + 1
+    /// The ratio of two features of one component, where the source has not made it already.
+    static void add_ratio(std::vector<Feature>& features, std::string_view name,
+                          std::string_view part, std::string_view whole) {
+        std::map<std::string, std::pair<std::size_t, std::size_t>> found;  // part, whole; + 1
         for (std::size_t i = 0; i < features.size(); ++i) {
-            if (features[i].signal == "engine.prefix_hit_ratio") return;  // the source has it
-            if (features[i].signal == "engine.prefix_hits")
-                found[features[i].service].first = i + 1;
-            if (features[i].signal == "engine.prefix_queries")
-                found[features[i].service].second = i + 1;
+            if (features[i].signal == name) return;
+            if (features[i].signal == part) found[features[i].service].first = i + 1;
+            if (features[i].signal == whole) found[features[i].service].second = i + 1;
         }
         for (const auto& [service, at] : found) {
             if (at.first == 0 || at.second == 0) continue;
             Feature ratio{.service = service,
-                          .signal = "engine.prefix_hit_ratio",
+                          .signal = std::string(name),
                           .unit = "1",
                           .kind = FeatureKind::ratio,
                           .columns = features[at.first - 1].columns};
-            const auto& hits = features[at.first - 1].values;
-            const auto& queries = features[at.second - 1].values;
-            ratio.values.assign(hits.size(), nan_value);
-            for (std::size_t r = 0; r < hits.size(); ++r)
-                if (queries[r] > 0.0) ratio.values[r] = hits[r] / queries[r];
+            const auto& above = features[at.first - 1].values;
+            const auto& below = features[at.second - 1].values;
+            ratio.values.assign(above.size(), nan_value);
+            for (std::size_t r = 0; r < above.size(); ++r)
+                if (below[r] > 0.0) ratio.values[r] = above[r] / below[r];
             features.push_back(std::move(ratio));
         }
     }

@@ -45,6 +45,8 @@ const std::map<std::string, std::vector<std::string>>& inputs_of_derived() {
         {"derived:clock_spread_mhz", {"DCGM_FI_DEV_SM_CLOCK"}},
         {"derived:prefix_hit_ratio",
          {"vllm:prefix_cache_hits_total", "vllm:prefix_cache_queries_total"}},
+        {"derived:retransmit_share",
+         {"node_netstat_Tcp_RetransSegs", "node_network_transmit_packets_total"}},
         {"derived:prefill_miss_share",
          {"vllm:request_prefill_kv_computed_tokens", "vllm:prompt_tokens_total"}},
         {"derived:configuration_change", {"vllm:cache_config_info"}},

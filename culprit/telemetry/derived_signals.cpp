@@ -105,6 +105,10 @@ private:
             service, "prefix_hit_ratio", "1", {}, [](double h, double q) { return h / q; },
             total(service, "vllm:prefix_cache_hits_total"),
             total(service, "vllm:prefix_cache_queries_total")));
+        CULPRIT_TRY_STATUS(add(
+            service, "retransmit_share", "1", {}, [](double r, double p) { return r / p; },
+            total(service, "node_netstat_Tcp_RetransSegs"),
+            total(service, "node_network_transmit_packets_total")));
         const auto computed = mean(service, "vllm:request_prefill_kv_computed_tokens:mean");
         const auto computed_rate = total(service, "vllm:request_prefill_kv_computed_tokens:rate");
         CULPRIT_TRY_STATUS(add(

@@ -15,6 +15,7 @@ namespace culprit {
 ///   client_residual    client's first chunk - engines' ttft      ingress, network
 ///   queue_share        queue_time / e2e                          admission limits
 ///   prefix_hit_ratio   prefix hits / queries
+///   retransmit_share   TCP segments sent again / packets sent, of a host
 ///   prefill_miss_share tokens computed in prefill / prompt tokens
 ///   step_slowdown      inter-token latency / the latency that the batch size explains
 ///   tokens_per_dram_active  generated tokens per s / DRAM activity of the service's GPUs

@@ -70,12 +70,15 @@ TEST_F(DerivedSignalsTest, ResidualsAndSharesOfAnEngine) {
     give("engine", "vllm:request_prefill_kv_computed_tokens:rate", 4.0);
     give("engine", "vllm:prompt_tokens_total", 400.0);
     give("client", "gen_ai.client.operation.time_to_first_chunk:mean", 1.25);
+    give("host", "node_netstat_Tcp_RetransSegs", 3.0);
+    give("host", "node_network_transmit_packets_total", 60.0);
     derive();
     EXPECT_NEAR(at("engine", "frontend_residual_seconds"), 0.1, 1e-12);
     EXPECT_NEAR(at("engine", "path_residual_seconds"), 0.25, 1e-12);
     EXPECT_NEAR(at("engine", "queue_share"), 0.25, 1e-12);
     EXPECT_NEAR(at("engine", "prefix_hit_ratio"), 0.25, 1e-12);
     EXPECT_NEAR(at("engine", "prefill_miss_share"), 0.5, 1e-12);
+    EXPECT_NEAR(at("host", "retransmit_share"), 0.05, 1e-12);
     EXPECT_NEAR(at("client", "client_residual_seconds"), 0.35, 1e-12);
     EXPECT_TRUE(std::isnan(at("engine", "queue_share", 3))) << "nothing is made up in a gap";
 }
@@ -199,6 +202,7 @@ TEST(DerivedSignals, TheCatalogueListsWhatIsTested) {
                                           "prefix_hit_ratio",
                                           "queue_share",
                                           "replica_skew",
+                                          "retransmit_share",
                                           "spin",
                                           "starvation",
                                           "step_slowdown",
