@@ -33,11 +33,11 @@ struct Feature {
 /// Signals of the catalogue that the incident has, by component, in the order of the columns.
 ///
 /// Counters become rates (a fall is a restart and counts from zero), histograms their mean per
-/// interval, prefix hits and queries as well as segments sent again and packets sent their ratio; a series that the catalogue calls a counter but
-/// that falls often is taken as a rate already. Several series of one signal in one component (one
-/// per GPU, per CPU mode) are added when they are rates and averaged when they are levels; idle CPU
-/// time is left out. Times of starts become events, one per change. The study's own column names
-/// (ctn_cpu, latency-90, ...) are known too.
+/// interval, prefix hits and queries their ratio, and so do segments sent again and packets sent; a
+/// series that the catalogue calls a counter but that falls often is taken as a rate already.
+/// Several series of one signal in one component (one per GPU, per CPU mode) are added when they
+/// are rates and averaged when they are levels; idle CPU time is left out. Times of starts become
+/// events, one per change. The study's own column names (ctn_cpu, latency-90, ...) are known too.
 ///
 /// Cost: O(columns * rows), the same answer on any number of threads.
 Result<std::vector<Feature>> features_of(const Incident& incident, const Catalogue& catalogue,
