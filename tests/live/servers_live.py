@@ -5,10 +5,10 @@
     nginx, its exporter, Alertmanager: real exporters; an alert's time is what --at takes
     OpenTelemetry collector -> culprit receive (gRPC and HTTP, gzip), Jaeger, files (protobuf)
     Jaeger, Loki: more than one page, bursts at one time, nothing lost at a border
+    Loki: streams without a label in common, tenants
 
 From Debian: prometheus, prometheus-alertmanager, prometheus-nginx-exporter, nginx, victoria-metrics; from
-tests/live/servers/build, in SERVERS: collector, jaeger; from Grafana, on the PATH: loki. What is not there
-is skipped and said so.
+tests/live/servers/build, in SERVERS: collector, jaeger, loki. What is not there is skipped and said so.
 """
 import csv
 import json
@@ -49,9 +49,9 @@ def get(url, **parameters):
     return urllib.request.urlopen(url, timeout=10).read()
 
 
-def post(url, value):
+def post(url, value, headers=()):
     request = urllib.request.Request(url, json.dumps(value).encode(),
-                                     {"Content-Type": "application/json"})
+                                     {"Content-Type": "application/json", **dict(headers)})
     return urllib.request.urlopen(request, timeout=30).read()
 
 
@@ -112,9 +112,9 @@ class ServersTest(unittest.TestCase):
 
     def collect(self, name, source, at, window="{baseline: 20s, suspect: 20s}"):
         (self.folder / f"{name}.yaml").write_text(f"{source}\nwindow: {window}\n")
-        text = self.culprit("collect", "--from", f"{name}.yaml", "--at", at, "-o", name)
+        text = self.culprit("collect", "--from", f"{name}.yaml", "--at", at, "-o", f"{name}.case")
         self.assertNotIn("not collected", text)
-        return self.folder / name
+        return self.folder / f"{name}.case"
 
     @staticmethod
     def columns(case):
@@ -283,33 +283,60 @@ class ServersTest(unittest.TestCase):
     def test_loki_gives_back_every_line(self):
         port, grpc = free_port(), free_port()
         (self.folder / "loki.yaml").write_text(
-            f"auth_enabled: false\nserver: {{http_listen_port: {port}, grpc_listen_port: {grpc}, "
+            f"auth_enabled: true\nserver: {{http_listen_port: {port}, grpc_listen_port: {grpc}, "
             "http_listen_address: 127.0.0.1, grpc_listen_address: 127.0.0.1, log_level: error}\n"
             f"common: {{path_prefix: {self.folder}/loki, replication_factor: 1, instance_addr: 127.0.0.1,\n"
             "  ring: {kvstore: {store: inmemory}, instance_addr: 127.0.0.1},\n"
-            f"  storage: {{filesystem: {{chunks_directory: {self.folder}/chunks}}}}}}\n"
+            f"  storage: {{filesystem: {{chunks_directory: {self.folder}/chunks,\n"
+            f"    rules_directory: {self.folder}/rules}}}}}}\n"
             "schema_config: {configs: [{from: 2024-01-01, store: tsdb, object_store: filesystem, "
             "schema: v13, index: {prefix: index_, period: 24h}}]}\n"
+            "limits_config: {discover_service_name: []}\n"
             "analytics: {reporting_enabled: false}\n")
         self.start(program("loki"), f"-config.file={self.folder}/loki.yaml", "-target=all")
         url = f"http://127.0.0.1:{port}"
-        wait_until("loki", 120, lambda: b"ready" in get(url + "/ready"))
+        wait_until("loki", 180, lambda: b"ready" in get(url + "/ready"))
         now = time.time_ns()
         begin = now - 8_000_000_000
-        # 6,000 lines in two streams; 900 of them share one nanosecond.
-        lines = [(begin + k * 500_000, f"line {k}") for k in range(5100)]
-        lines += [(begin + 3_000_000_000, f"burst {k}") for k in range(900)]
-        for pod in (0, 1):
-            chosen = sorted(line for i, line in enumerate(lines) if i % 2 == pod)
-            for k in range(0, len(chosen), 1000):
-                post(url + "/loki/api/v1/push", {"streams": [{
-                    "stream": {"job": "test", "pod": f"pod-{pod}"},
-                    "values": [[str(t), text] for t, text in chosen[k:k + 1000]]}]})
-        case = self.collect("loki", f"loki: {{url: '{url}'}}", now / 1e9 - 5)
-        with open(case / "logs.csv") as file:
-            found = [row["message"] for row in csv.DictReader(file)]
-        self.assertEqual(sorted(found), sorted(text for _, text in lines))
-        print(f"loki: {len(found)} of {len(lines)} lines")
+
+        def push(tenant, labels, lines):
+            for k in range(0, len(lines), 1000):
+                post(url + "/loki/api/v1/push", {"streams": [{"stream": labels, "values": [
+                    [str(t), text] for t, text in lines[k:k + 1000]]}]}, {"X-Scope-OrgID": tenant})
+
+        # Streams that have no label in common; 3,000 lines within one nanosecond, where pages hold
+        # 1,000; the same text twice at one time in different streams; another tenant's lines.
+        steady = [(begin + k * 500_000, f"line {k}") for k in range(5100)]
+        burst = [(begin + 3_000_000_000, f"burst {k}") for k in range(3000)]
+        streams = {"pod-0": ({"job": "test", "pod": "pod-0"}, steady),
+                   "pod-1": ({"app": "engine", "pod": "pod-1"}, sorted(steady[::2] + burst)),
+                   "sshd": ({"unit": "sshd"}, [(begin, "hello \u2028 \"quoted\" \\ \x01")])}
+        for labels, lines in streams.values():
+            push("red", labels, lines)
+        push("blue", {"job": "test", "pod": "pod-0"}, [(begin, "not for red")])
+
+        source = f"url: '{url}', headers: {{X-Scope-OrgID: red}}"
+        case = self.collect("loki", f"loki: {{{source}, source_label: pod}}", now / 1e9 - 5)
+        found = self.lines_of(case)
+        expected = sorted(text for _, lines in streams.values() for _, text in lines)
+        self.assertEqual(sorted(text for _, text in found), expected)
+        for pod, (_, lines) in streams.items():
+            if pod != "sshd":
+                self.assertEqual(sum(source == pod for source, _ in found), len(lines))
+        # With a query and a filter the server's answer is taken as it is; without a tenant there is none.
+        case = self.collect("filtered", f"loki: {{{source}, query: '{{pod=\"pod-1\"}} |= \"burst\"'}}",
+                            now / 1e9 - 5)
+        self.assertEqual(len(self.lines_of(case)), 3000)
+        (self.folder / "refused.yaml").write_text(f"loki: {{url: '{url}'}}\n")
+        refused = self.culprit("collect", "--from", "refused.yaml", "--at", now / 1e9 - 5, "-o", "none",
+                               fails=True)
+        self.assertIn("HTTP 401", refused)
+        print(f"loki: {len(found)} of {len(expected)} lines of {len(streams)} streams")
+
+    @staticmethod
+    def lines_of(case):
+        with open(case / "logs.csv", newline="") as file:
+            return [(row["container_name"], row["message"]) for row in csv.DictReader(file)]
 
 
 if __name__ == "__main__":
