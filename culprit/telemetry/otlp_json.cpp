@@ -261,7 +261,11 @@ private:
         out.time_ns = point.integer("timeUnixNano");
         return out;
     }
+    // A point may say that there is no value: the collector's staleness mark.
+    static bool is_without_value(const Object& point) { return (point.integer("flags") & 1) != 0; }
+
     Status number(const Object& point, std::string type, PointKind kind) {
+        if (is_without_value(point)) return {};
         MetricPoint out = start(point, name_, std::move(type), kind);
         const auto as_double = point.number("asDouble");
         const auto value = as_double ? as_double : point.number("asInt");
@@ -273,6 +277,7 @@ private:
         return {};
     }
     Status distribution(const Object& point, PointKind kind) {
+        if (is_without_value(point)) return {};
         MetricPoint base = start(point, name_, "histogram", kind);
         if (base.time_ns <= 0)
             return fail(ErrorCode::malformed_data,

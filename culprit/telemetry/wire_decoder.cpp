@@ -53,6 +53,9 @@ Labels labels_of(const Attributes& attributes) {
     return labels;
 }
 
+// Of a data point (DataPointFlags): there is no value; the collector's staleness mark.
+constexpr std::uint32_t no_recorded_value = 1;
+
 class MetricPoints {
 public:
     MetricPoints(const wire::Metric& metric, const Labels& resource, TelemetrySink& sink)
@@ -106,8 +109,12 @@ private:
         for (auto& [label, value] : labels_of(point.attributes())) out.labels[label] = value;
         return out;
     }
+    template <class Point>
+    static bool has_value(const Point& point) {
+        return point.time_unix_nano() != 0 && (point.flags() & no_recorded_value) == 0;
+    }
     void number(const wire::NumberDataPoint& point, const char* type, PointKind kind) {
-        if (point.time_unix_nano() == 0) return;
+        if (!has_value(point)) return;
         MetricPoint out = start(point, type, kind);
         out.value = point.value_case() == wire::NumberDataPoint::kAsInt
                         ? static_cast<double>(point.as_int())
@@ -123,7 +130,7 @@ private:
     }
     template <class Point>
     void sum_and_count(const Point& point, bool has_sum, PointKind kind) {
-        if (point.time_unix_nano() == 0) return;
+        if (!has_value(point)) return;
         const MetricPoint base = start(point, "histogram", kind);
         if (has_sum) emit(base, "_sum", point.sum());
         emit(base, "_count", static_cast<double>(point.count()));
@@ -131,7 +138,7 @@ private:
     void histogram(const wire::HistogramDataPoint& point, PointKind kind) {
         sum_and_count(point, point.has_sum(), kind);
         const int num_bounds = point.explicit_bounds_size();
-        if (point.time_unix_nano() == 0 || point.bucket_counts_size() != num_bounds + 1) return;
+        if (!has_value(point) || point.bucket_counts_size() != num_bounds + 1) return;
         const MetricPoint base = start(point, "histogram", kind);
         double cumulative = 0;
         for (int b = 0; b <= num_bounds; ++b) {
