@@ -23,9 +23,13 @@ Duration of_seconds(double seconds) { return Duration(static_cast<std::int64_t>(
 
 class CaseCollection {
 public:
-    CaseCollection(const CollectConfig& config, TimeRange range, HttpTransport& transport,
-                   Stop stop)
-        : config_(config), range_(range), transport_(transport), stop_(std::move(stop)) {}
+    CaseCollection(const CollectConfig& config, TimeRange range, TimePoint alert,
+                   HttpTransport& transport, Stop stop)
+        : config_(config),
+          range_(range),
+          alert_(alert),
+          transport_(transport),
+          stop_(std::move(stop)) {}
 
     Status run(Collection& out) {
         read_stores();
@@ -79,6 +83,7 @@ private:
         for (const LokiConfig& source : config_.loki) {
             const HttpClient client(transport_, source.endpoint);
             const LokiRequest request{.range = range_,
+                                      .alert = alert_,
                                       .query = source.query,
                                       .source_label = source.source_label,
                                       .lines_max = source.lines_max};
@@ -161,6 +166,7 @@ private:
 
     const CollectConfig& config_;
     TimeRange range_;
+    TimePoint alert_;
     HttpTransport& transport_;
     Stop stop_;
     std::unique_ptr<FrameBuilder> builder_;
@@ -208,7 +214,7 @@ Result<Collection> collect_case(const CollectConfig& config, TimePoint alert, Ti
     // The caller's own stop is asked between sources, the time allowed everywhere.
     const Stop limited = Stop::after(of_seconds(config.time_allowed_seconds));
     Collection collection;
-    CULPRIT_TRY_STATUS(CaseCollection(config, range, transport, limited).run(collection));
+    CULPRIT_TRY_STATUS(CaseCollection(config, range, alert, transport, limited).run(collection));
     collection.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     note_problems(collection);

@@ -22,7 +22,7 @@ struct PrometheusConfig {
 struct LokiConfig {
     std::string name = "loki";
     HttpEndpoint endpoint;
-    std::string query = "{job=~\".+\"}";
+    std::string query;  ///< "" = every stream
     std::string source_label;
     std::uint64_t lines_max = 1'000'000;
 };

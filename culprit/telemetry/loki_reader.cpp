@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <array>
 #include <chrono>
 #include <map>
+#include <set>
 
 #include "culprit/telemetry/json_elements.h"
 
@@ -23,6 +25,13 @@ struct Line {
 std::string source_of(const Labels& labels, const std::string& wanted) {
     const auto found = labels.find(wanted);
     return found != labels.end() ? found->second : source_of_resource(labels);
+}
+
+bool is_label_name(std::string_view name) {
+    return !name.empty() && std::ranges::all_of(name, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '_';
+    });
 }
 
 Status parse_stream(std::string_view json, const std::string& source_label,
@@ -64,6 +73,69 @@ Status parse_stream(std::string_view json, const std::string& source_label,
     return {};
 }
 
+// Labels that most collectors put on every stream, the likeliest first.
+constexpr std::array<std::string_view, 6> usual_labels = {"service_name", "job", "namespace",
+                                                          "pod",          "app", "filename"};
+
+using LabelNames = std::set<std::string>;
+
+// Which label names occur together: few sets, however many streams there are.
+Result<std::set<LabelNames>> names_of_streams(const HttpClient& client, TimeRange range,
+                                              const Stop& stop) {
+    std::set<LabelNames> found;
+    JsonElements elements("data", [&found](std::string_view element) -> Status {
+        thread_local simdjson::dom::parser parser;
+        simdjson::dom::object labels;
+        if (parser.parse(element.empty() ? "" : element.data(), element.size()).get(labels) !=
+            simdjson::SUCCESS)
+            return fail(ErrorCode::malformed_data, "expected the labels of a stream");
+        LabelNames names;
+        for (const auto& [label, value] : labels)
+            if (is_label_name(label)) names.emplace(label);
+        found.insert(std::move(names));
+        return {};
+    });
+    CULPRIT_TRY_STATUS(client.stream("/loki/api/v1/series",
+                                     {{"start", std::to_string(to_ns(range.begin))},
+                                      {"end", std::to_string(to_ns(range.end))}},
+                                     elements, stop));
+    CULPRIT_TRY_STATUS(elements.finish());
+    return found;
+}
+
+// The label that most of the sets have; of equals the more usual, then the alphabet's first.
+std::string most_common_label(const std::set<LabelNames>& sets) {
+    std::map<std::string, std::size_t> count;
+    for (const LabelNames& names : sets)
+        for (const std::string& name : names) ++count[name];
+    std::string best;
+    std::size_t most = 0;
+    const auto consider = [&](const std::string& name, std::size_t times) {
+        if (times <= most) return;
+        most = times;
+        best = name;
+    };
+    for (const std::string_view usual : usual_labels)
+        if (const auto found = count.find(std::string(usual)); found != count.end())
+            consider(found->first, found->second);
+    for (const auto& [name, times] : count) consider(name, times);
+    return best;
+}
+
+// Selectors of which every stream matches exactly one.
+std::vector<std::string> covering_selectors(std::set<LabelNames> sets) {
+    std::vector<std::string> selectors;
+    std::string without;
+    for (std::string label = most_common_label(sets); !label.empty();
+         label = most_common_label(sets)) {
+        selectors.push_back(fmt::format("{{{}{}=~\".+\"}}", without, label));
+        without += label + "=\"\",";
+        std::erase_if(sets, [&](const LabelNames& names) { return names.contains(label); });
+    }
+    return selectors;
+}
+
+// One query over one piece of time.
 class LokiPager {
 public:
     LokiPager(const HttpClient& client, const LokiRequest& request, LogTable& logs,
@@ -73,14 +145,23 @@ public:
     Status run() {
         const std::int64_t end_ns = to_ns(request_.range.end);
         std::int64_t from_ns = to_ns(request_.range.begin);
-        std::uint64_t limit = request_.page_lines;
+        std::uint64_t usual_limit = request_.page_lines;
+        std::uint64_t limit_max = request_.page_lines_max;
+        std::uint64_t limit = usual_limit;
         while (from_ns < end_ns) {
-            CULPRIT_TRY(const auto lines, page(from_ns, end_ns, limit));
+            auto answer = page(from_ns, end_ns, limit);
+            if (!answer && limit > 1 && is_too_many_lines(answer.error())) {
+                limit_max = limit / 2;
+                usual_limit = std::min(usual_limit, limit_max);
+                limit = limit_max;
+                continue;
+            }
+            CULPRIT_TRY(const auto lines, std::move(answer));
             const bool is_full = lines.size() >= limit;
             const std::int64_t last_ns = lines.empty() ? from_ns : lines.back().time_ns;
             const bool is_stuck = is_full && last_ns == from_ns;
-            if (is_stuck && limit < request_.page_lines_max) {
-                limit = std::min(limit * 2, request_.page_lines_max);
+            if (is_stuck && limit < limit_max) {
+                limit = std::min(limit * 2, limit_max);
                 continue;
             }
             keep(lines, last_ns);
@@ -90,18 +171,23 @@ public:
                     fmt::format("{}: more lines in one nanosecond than the limit of {} per query",
                                 format_rfc3339(time_from_ns(last_ns)), limit));
             if (report_.num_items >= request_.lines_max) {
-                report_.add_missing(fmt::format("lines after {}: the limit of {} lines is reached",
+                report_.add_missing(fmt::format("lines from {} to {}: the limit is reached",
                                                 format_rfc3339(time_from_ns(last_ns)),
-                                                request_.lines_max));
+                                                format_rfc3339(request_.range.end)));
                 return {};
             }
             from_ns = is_stuck ? last_ns + 1 : last_ns;
-            limit = request_.page_lines;
+            limit = usual_limit;
         }
         return {};
     }
 
 private:
+    // The server has a limit of its own (max_entries_limit_per_query).
+    static bool is_too_many_lines(const Error& error) {
+        return error.message.find("max entries limit") != std::string::npos;
+    }
+
     Result<std::vector<Line>> page(std::int64_t from_ns, std::int64_t end_ns, std::uint64_t limit) {
         std::vector<Line> lines;
         JsonElements elements(
@@ -157,13 +243,35 @@ private:
     std::map<std::pair<std::string, std::string>, std::uint64_t> border_;
 };
 
+Status collect_streams(const HttpClient& client, const LokiRequest& request, LogTable& logs,
+                       SourceReport& report, const Stop& stop) {
+    std::vector<std::string> queries = {request.query};
+    if (request.query.empty()) {
+        CULPRIT_TRY(auto sets, names_of_streams(client, request.range, stop));
+        queries = covering_selectors(std::move(sets));
+    }
+    // What came after the alert must not be crowded out by what was before.
+    LokiRequest part = request;
+    part.range.end = std::clamp(request.alert, request.range.begin, request.range.end);
+    part.lines_max = part.range.end < request.range.end ? request.lines_max / 2 : request.lines_max;
+    for (int half = 0; half < 2; ++half) {
+        for (const std::string& query : queries) {
+            part.query = query;
+            CULPRIT_TRY_STATUS(LokiPager(client, part, logs, report, stop).run());
+        }
+        part.range = {part.range.end, request.range.end};
+        part.lines_max = request.lines_max;
+    }
+    return {};
+}
+
 }  // namespace
 
 SourceReport collect_loki(const HttpClient& client, const LokiRequest& request, LogTable& logs,
                           const Stop& stop) {
     SourceReport report{.kind = "loki"};
     const auto begin = std::chrono::steady_clock::now();
-    auto status = LokiPager(client, request, logs, report, stop).run();
+    auto status = collect_streams(client, request, logs, report, stop);
     if (!status && report.num_items == 0)
         report.error = std::move(status).error();
     else if (!status)

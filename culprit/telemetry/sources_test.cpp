@@ -109,6 +109,7 @@ TEST(LokiReaderTest, PagesLoseNothingAtTheirBorders) {
         LogTable logs;
         const SourceReport report = collect_loki(client,
                                                  {.range = {time_from_ns(0), time_from_ns(5000)},
+                                                  .query = "{pod=~\".+\"}",
                                                   .page_lines = 3 + random.below(12),
                                                   .page_lines_max = 64},
                                                  logs, {});
@@ -132,7 +133,10 @@ TEST(LokiReaderTest, SaysWhatASingleNanosecondHides) {
     LogTable logs;
     const SourceReport report = collect_loki(
         client,
-        {.range = {time_from_ns(0), time_from_ns(5000)}, .page_lines = 4, .page_lines_max = 16},
+        {.range = {time_from_ns(0), time_from_ns(5000)},
+         .query = "{pod=~\".+\"}",
+         .page_lines = 4,
+         .page_lines_max = 16},
         logs, {});
     EXPECT_EQ(logs.size(), 17U);
     ASSERT_EQ(report.missing.size(), 1U);
@@ -149,6 +153,84 @@ constexpr const char* otlp_trace = R"({"resourceSpans":[{"resource":{"attributes
   "endTimeUnixNano":"1700000000100000000","attributes":[
   {"key":"http.response.status_code","value":{"intValue":"429"}},
   {"key":"http.route","value":{"stringValue":"/v1/completions"}}]}]}]}]})";
+
+// Without percent encoding, and with ' for ", which would need a backslash in JSON.
+std::string plain_text(const std::string& encoded) {
+    std::string text;
+    for (std::size_t i = 0; i < encoded.size(); ++i) {
+        const bool is_code = encoded[i] == '%';
+        const char c = is_code ? static_cast<char>(std::stoi(encoded.substr(i + 1, 2), nullptr, 16))
+                               : encoded[i];
+        i += is_code ? 2 : 0;
+        text += c == '"' ? '\'' : c;
+    }
+    return text;
+}
+
+// A Loki of streams with the labels given, whose one line is the query that found it; it allows 400
+// lines a query.
+FakeTransport::Handler loki_of_streams(const std::string& streams) {
+    return [streams](const HttpRequest& request, std::size_t) -> FakeTransport::Answer {
+        if (request.url.find("/series") != std::string::npos)
+            return {.body = R"({"status":"success","data":[)" + streams + "]}"};
+        if (std::stoull(parameter(request, "limit")) > 400)
+            return {.status = 400, .body = "max entries limit per query exceeded, limit > 400"};
+        const std::string query = plain_text(parameter(request, "query"));
+        const std::string start = parameter(request, "start");
+        return {.body = R"({"status":"success","data":{"resultType":"streams","result":[)" +
+                        fmt::format(R"({{"stream":{{}},"values":[["{}","{}"]]}}]}}}})", start, query)};
+    };
+}
+
+TEST(LokiReaderTest, WithoutAQueryEveryStreamIsAskedForOnceBeforeAndAfterTheAlert) {
+    FakeTransport transport(loki_of_streams(
+        R"({"job":"a","pod":"p"},{"app":"x","job":"b"},{"app":"y"},{"unit":"ssh","a b":"c"})"));
+    const HttpClient client = client_of(transport);
+    LogTable logs;
+    const SourceReport report =
+        collect_loki(client, {.range = {time_from_ns(10), time_from_ns(30)}, .alert = time_from_ns(20)},
+                     logs, {});
+    ASSERT_FALSE(report.error.has_value());
+    ASSERT_EQ(report.num_failed, 0U);
+    std::vector<std::string> found;
+    for (std::size_t i = 0; i < logs.size(); ++i)
+        found.push_back(fmt::format("{} {}", to_ns(logs.time[i]), logs.message(i)));
+    EXPECT_THAT(found, ElementsAre("10 {job=~'.+'}", "10 {job='',app=~'.+'}",
+                                   "10 {job='',app='',unit=~'.+'}", "20 {job=~'.+'}",
+                                   "20 {job='',app=~'.+'}", "20 {job='',app='',unit=~'.+'}"));
+}
+
+TEST(LokiReaderTest, TheLimitOfLinesLeavesHalfForWhatCameAfterTheAlert) {
+    std::vector<std::pair<std::int64_t, std::string>> lines;
+    for (std::int64_t t = 0; t < 200; ++t) lines.emplace_back(t, fmt::format("{}", t));
+    FakeTransport transport(loki_with(lines));
+    const HttpClient client = client_of(transport);
+    LogTable logs;
+    const SourceReport report = collect_loki(client,
+                                             {.range = {time_from_ns(0), time_from_ns(200)},
+                                              .alert = time_from_ns(150),
+                                              .query = "{}",
+                                              .lines_max = 100,
+                                              .page_lines = 20},
+                                             logs, {});
+    ASSERT_EQ(logs.size(), 100U);
+    EXPECT_EQ(to_ns(logs.time[49]), 49);
+    EXPECT_EQ(to_ns(logs.time[50]), 150);
+    EXPECT_EQ(to_ns(logs.time[99]), 199);
+    EXPECT_EQ(report.missing.size(), 1U);
+}
+
+TEST(OtlpJsonTest, APointWithoutAValueIsAGapAndNoZero) {
+    TelemetryStore store;
+    ASSERT_TRUE(decode_otlp_json(R"({"resourceMetrics":[{"scopeMetrics":[{"metrics":[
+        {"name":"load","gauge":{"dataPoints":[{"timeUnixNano":"1000000000","asDouble":5},
+                                              {"timeUnixNano":"2000000000","flags":1}]}},
+        {"name":"lat","histogram":{"dataPoints":[{"timeUnixNano":"1000000000","flags":1}]}}]}]}]})",
+                                 store)
+                    .has_value());
+    ASSERT_EQ(store.num_points(), 1U);
+    EXPECT_THAT(store.series().at({"load", {}}).series.value, ElementsAre(5));
+}
 
 TEST(OtlpJsonTest, DecodesSpansLogsAndMetrics) {
     TelemetryStore store;
