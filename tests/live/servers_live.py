@@ -6,11 +6,14 @@
     OpenTelemetry collector -> culprit receive (gRPC and HTTP, gzip), Jaeger, files (protobuf)
     Jaeger, Loki: more than one page, bursts at one time, nothing lost at a border
     Loki: streams without a label in common, tenants
+    ClickHouse's engine: every row of the exporter's tables
 
 From Debian: prometheus, prometheus-alertmanager, prometheus-nginx-exporter, nginx, victoria-metrics; from
-tests/live/servers/build, in SERVERS: collector, jaeger, loki. What is not there is skipped and said so.
+tests/live/servers/build, in SERVERS: collector, jaeger, loki; from PyPI: chdb. What is not there
+is skipped and said so.
 """
 import csv
+import http.server
 import json
 import math
 import os
@@ -20,6 +23,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 import urllib.parse
@@ -337,6 +341,89 @@ class ServersTest(unittest.TestCase):
     def lines_of(case):
         with open(case / "logs.csv", newline="") as file:
             return [(row["container_name"], row["message"]) for row in csv.DictReader(file)]
+
+    # The tables as the OpenTelemetry collector's exporter makes them.
+    CLICKHOUSE_TABLES = (
+        "CREATE TABLE otel.otel_logs (Timestamp DateTime64(9), TimestampTime DateTime DEFAULT "
+        "toDateTime(Timestamp), TraceId String, SpanId String, TraceFlags UInt8, SeverityText "
+        "LowCardinality(String), SeverityNumber UInt8, ServiceName LowCardinality(String), Body String, "
+        "ResourceAttributes Map(LowCardinality(String), String), LogAttributes Map(LowCardinality(String), "
+        "String)) ENGINE = MergeTree PARTITION BY toDate(TimestampTime) ORDER BY (ServiceName, Timestamp)",
+        "CREATE TABLE otel.otel_traces (Timestamp DateTime64(9), TraceId String, SpanId String, ParentSpanId "
+        "String, TraceState String, SpanName LowCardinality(String), SpanKind LowCardinality(String), "
+        "ServiceName LowCardinality(String), ResourceAttributes Map(LowCardinality(String), String), "
+        "SpanAttributes Map(LowCardinality(String), String), Duration UInt64, StatusCode "
+        "LowCardinality(String), StatusMessage String) ENGINE = MergeTree PARTITION BY toDate(Timestamp) "
+        "ORDER BY (ServiceName, SpanName, toDateTime(Timestamp))")
+
+    def clickhouse(self):
+        """ClickHouse's engine from the package chdb behind a door like the server's HTTP interface."""
+        try:
+            from chdb import session
+        except ImportError:
+            raise unittest.SkipTest("the package chdb is not there")
+        engine = session.Session()
+        lock = threading.Lock()
+
+        class Door(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                address = urllib.parse.urlsplit(self.path)
+                query = urllib.parse.parse_qs(address.query).get("query", [""])[0]
+                try:
+                    with lock:
+                        status, body = 200, engine.query(query, "CSV").bytes() if query else b"Ok.\n"
+                except RuntimeError as problem:
+                    status, body = 404, str(problem).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Door)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return engine, f"http://127.0.0.1:{server.server_port}"
+
+    def test_clickhouse_gives_back_every_row(self):
+        engine, url = self.clickhouse()
+        engine.query("CREATE DATABASE otel")
+        for table in self.CLICKHOUSE_TABLES:
+            engine.query(table)
+        now = time.time_ns()
+        begin = now - 8_000_000_000
+        engine.query(
+            "INSERT INTO otel.otel_logs (Timestamp, ServiceName, Body, ResourceAttributes) SELECT "
+            f"fromUnixTimestamp64Nano({begin} + 500000 * number), 'engine', concat('line \"', "
+            "toString(number), '\" \\\\ \\n ü'), map('k8s.pod.name', concat('pod-', toString(number % 3))) "
+            "FROM numbers(5000)")
+        engine.query(
+            "INSERT INTO otel.otel_traces (Timestamp, TraceId, SpanId, ParentSpanId, SpanName, ServiceName, "
+            f"SpanAttributes, Duration, StatusCode) SELECT fromUnixTimestamp64Nano({begin} + 1000000 * "
+            "number), lower(hex(MD5(toString(intDiv(number, 2))))), lower(hex(toUInt64(number + 1))), "
+            "if(number % 2, lower(hex(toUInt64(number))), ''), 'step', if(number % 2, 'engine', 'proxy'), "
+            "map('http.response.status_code', if(number % 10, '200', '503'), 'http.route', '/v1/chat'), "
+            "5000000, if(number % 10, 'Unset', 'Error') FROM numbers(4000)")
+        case = self.collect("clickhouse", f"clickhouse: {{url: '{url}'}}", now / 1e9 - 5)
+        found = self.lines_of(case)
+        self.assertEqual(sorted(text for _, text in found),
+                         sorted(f'line "{k}" \\ \n ü' for k in range(5000)))
+        self.assertEqual({source for source, _ in found}, {"pod-0", "pod-1", "pod-2"})
+        with open(case / "traces.csv") as file:
+            spans = list(csv.DictReader(file))
+        self.assertEqual(len(spans), 4000)
+        self.assertEqual(sum(row["statusCode"] == "503" for row in spans), 400)
+        self.assertEqual(sum(row["parentSpanID"] not in ("", "0") for row in spans), 2000)
+        self.assertEqual({row["duration"] for row in spans}, {"5000"})
+        # Half of the tables: half of the answer, and it says so.
+        engine.query("DROP TABLE otel.otel_traces SYNC")
+        (self.folder / "half.yaml").write_text(f"clickhouse: {{url: '{url}'}}\n")
+        self.assertIn("not collected: traces", self.culprit(
+            "collect", "--from", "half.yaml", "--at", now / 1e9 - 5, "-o", "half"))
+        print(f"clickhouse: {len(found)} of 5000 lines, {len(spans)} of 4000 spans")
 
 
 if __name__ == "__main__":
