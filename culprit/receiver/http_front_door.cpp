@@ -45,12 +45,19 @@ public:
         add_otlp("/v1/traces", WireFormat::otlp_traces);
         add_otlp("/v1/metrics", WireFormat::otlp_metrics);
         add_otlp("/v1/logs", WireFormat::otlp_logs);
-        server_.Post("/api/v1/write",
-                     [this](const httplib::Request& request, httplib::Response& response,
-                            const httplib::ContentReader& reader) {
-                         answer(WireFormat::remote_write, request, response, reader);
-                         if (response.status == 200) response.status = 204;
-                     });
+        server_.Post("/api/v1/write", [this](const httplib::Request& request,
+                                             httplib::Response& response,
+                                             const httplib::ContentReader& reader) {
+            // A sender of version 2 falls back to 1 on this answer.
+            if (request.get_header_value("Content-Type").find("write.v2") != std::string::npos) {
+                response.status = 415;
+                response.set_header("Connection", "close");
+                response.set_content("remote write 1.0 is taken\n", "text/plain");
+                return;
+            }
+            answer(WireFormat::remote_write, request, response, reader);
+            if (response.status == 200) response.status = 204;
+        });
         server_.Get("/healthz", [this](const auto&, auto& response) {
             const ReceiverCounts counts = receiver_.counts();
             response.set_content(
@@ -123,11 +130,12 @@ private:
                               time_from_ns(integer_parameter(request, "end_ns", INT64_MAX))};
         response.set_chunked_content_provider(
             "application/x-ndjson", [this, range](std::size_t, httplib::DataSink& sink) {
-                receiver_.write_window(range, [&sink](const std::string& piece) {
-                    sink.write(piece.data(), piece.size());
-                });
-                sink.done();
-                return true;
+                const auto written =
+                    receiver_.write_window(range, [&sink](const std::string& piece) {
+                        return sink.write(piece.data(), piece.size());
+                    });
+                if (written) sink.done();
+                return written.has_value();
             });
     }
 

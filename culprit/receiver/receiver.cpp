@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -86,7 +87,8 @@ Status Receiver::accept(WireFormat format, std::string_view body) {
     const std::scoped_lock lock(mutex_);
     const std::int64_t now = now_ns_();
     const bool is_full = num_records() + batch.size() > options_.records_max;
-    if (now - swept_ns_ > (is_full ? full_sweep_ns : sweep_ns)) {
+    // Positions in the window must stay what they are while someone reads it.
+    if (num_window_readers_ == 0 && now - swept_ns_ > (is_full ? full_sweep_ns : sweep_ns)) {
         const auto window_ns = static_cast<std::int64_t>(options_.window_seconds * 1e9);
         store_.drop_before(now - window_ns);
         drop_old_segments(now - window_ns);
@@ -167,41 +169,82 @@ void Receiver::drop_old_segments(std::int64_t begin_ns) {
     }
 }
 
-void Receiver::write_window(TimeRange range,
-                            const std::function<void(std::string piece)>& out) const {
-    constexpr std::size_t piece_bytes = 1U << 20U;
-    std::string piece;
-    const std::scoped_lock lock(mutex_);
-    const auto flush = [&](std::size_t limit) {
-        if (piece.size() < limit || piece.empty()) return;
-        out(std::move(piece));
-        piece.clear();
-    };
-    const SpanStore& spans = store_.spans();
-    for (std::size_t i = 0; i < spans.size(); ++i) {
-        if (range.contains(time_from_ns(spans.start_ns(i)))) append_line(spans.record(i), piece);
-        flush(piece_bytes);
+// Where a reader of the window is. Records are only added meanwhile, and neither an index nor a
+// map's iterator minds that.
+class Receiver::WindowReader {
+public:
+    WindowReader(const Receiver& receiver, TimeRange range) : receiver_(receiver), range_(range) {
+        const std::scoped_lock lock(receiver_.mutex_);
+        ++receiver_.num_window_readers_;
+        // What comes in from now on is not waited for.
+        num_spans_ = receiver_.store_.num_spans();
+        num_lines_ = receiver_.store_.num_lines();
+        series_ = receiver_.store_.series().begin();
     }
-    for (const LogRecord& record : store_.logs()) {
-        if (range.contains(time_from_ns(record.time_ns))) append_line(record, piece);
-        flush(piece_bytes);
+    ~WindowReader() {
+        const std::scoped_lock lock(receiver_.mutex_);
+        --receiver_.num_window_readers_;
     }
-    for (const auto& [key, stored] : store_.series())
+    WindowReader(const WindowReader&) = delete;
+    WindowReader& operator=(const WindowReader&) = delete;
+
+    // Empty at the end.
+    std::string next_piece() {
+        std::string piece;
+        const std::scoped_lock lock(receiver_.mutex_);
+        const TelemetryStore& store = receiver_.store_;
+        for (; span_ < num_spans_ && piece.size() < piece_bytes; ++span_)
+            if (range_.contains(time_from_ns(store.spans().start_ns(span_))))
+                append_line(store.spans().record(span_), piece);
+        for (; line_ < num_lines_ && piece.size() < piece_bytes; ++line_)
+            if (range_.contains(time_from_ns(store.logs()[line_].time_ns)))
+                append_line(store.logs()[line_], piece);
+        for (; series_ != store.series().end() && piece.size() < piece_bytes; ++series_)
+            append_series(series_->first.first, series_->first.second, series_->second, piece);
+        return piece;
+    }
+
+private:
+    static constexpr std::size_t piece_bytes = 1U << 20U;
+
+    void append_series(const std::string& name, const Labels& labels,
+                       const TelemetryStore::Stored& stored, std::string& piece) const {
         for (std::size_t k = 0; k < stored.series.size(); ++k) {
             const std::int64_t time_ns = stored.series.time_ms[k] * 1'000'000;
-            if (!range.contains(time_from_ns(time_ns))) continue;
+            if (!range_.contains(time_from_ns(time_ns))) continue;
             // Delta sums were added up when they came in.
-            append_line(MetricPoint{.name = key.first,
-                                    .labels = key.second,
+            append_line(MetricPoint{.name = name,
+                                    .labels = labels,
                                     .type = stored.type,
                                     .unit = stored.unit,
                                     .kind = PointKind::cumulative_sum,
                                     .time_ns = time_ns,
                                     .value = stored.series.value[k]},
                         piece);
-            flush(piece_bytes);
         }
-    flush(1);
+    }
+
+    const Receiver& receiver_;
+    TimeRange range_;
+    std::size_t span_ = 0;
+    std::size_t line_ = 0;
+    std::size_t num_spans_ = 0;
+    std::size_t num_lines_ = 0;
+    std::map<std::pair<std::string, Labels>, TelemetryStore::Stored>::const_iterator series_;
+};
+
+Status Receiver::write_window(TimeRange range,
+                              const std::function<bool(const std::string& piece)>& out) const {
+    const auto begin = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> allowed(options_.read_seconds_max);
+    WindowReader reader(*this, range);
+    for (std::string piece = reader.next_piece(); !piece.empty(); piece = reader.next_piece()) {
+        const bool is_late = std::chrono::steady_clock::now() - begin > allowed;
+        if (is_late || !out(piece))
+            return fail(ErrorCode::unavailable, is_late ? "the reader of the window is too slow"
+                                                        : "the reader of the window went away");
+    }
+    return {};
 }
 
 ReceiverCounts Receiver::counts() const {

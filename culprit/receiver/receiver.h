@@ -27,6 +27,7 @@ struct ReceiverOptions {
     std::uint64_t body_bytes_max = 64U << 20U;
     std::string journal;  ///< folder; empty = none
     std::uint64_t segment_bytes_max = 64U << 20U;
+    double read_seconds_max = 60.0;  ///< for one reader of the window
 };
 
 struct ReceiverCounts {
@@ -57,8 +58,11 @@ public:
 
     /// malformed_data, or unavailable when the window is full.
     Status accept(WireFormat format, std::string_view body);
-    /// The records of the range as lines (record_lines.h), in pieces.
-    void write_window(TimeRange range, const std::function<void(std::string piece)>& out) const;
+    /// The records of the range as lines (record_lines.h), in pieces. Between pieces telemetry is
+    /// taken as ever, but nothing is dropped until the window is written; a reader slower than
+    /// `read_seconds_max` is left (unavailable), as is one that returns false.
+    Status write_window(TimeRange range,
+                        const std::function<bool(const std::string& piece)>& out) const;
     ReceiverCounts counts() const;
     const ReceiverOptions& options() const { return options_; }
 
@@ -70,10 +74,12 @@ private:
     Status open_segment();
     void drop_old_segments(std::int64_t begin_ns);
     std::uint64_t num_records() const;
+    class WindowReader;
 
     ReceiverOptions options_;
     Clock now_ns_;
     mutable std::mutex mutex_;
+    mutable std::uint64_t num_window_readers_ = 0;
     TelemetryStore store_;
     ReceiverCounts counts_;
     std::int64_t swept_ns_ = 0;

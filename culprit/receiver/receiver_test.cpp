@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -106,10 +107,66 @@ TEST(ReceiverTest, TakesEveryFormat) {
     EXPECT_EQ(counts.num_lines, 1U);
     EXPECT_EQ(counts.num_points, 1U);
     std::string lines;
-    receiver->write_window({time_from_ns(0), TimePoint::max()},
-                           [&lines](const std::string& piece) { lines += piece; });
+    ASSERT_TRUE(receiver->write_window({time_from_ns(0), TimePoint::max()},
+                                       [&lines](const std::string& piece) {
+                                           lines += piece;
+                                           return true;
+                                       }));
     EXPECT_THAT(lines, HasSubstr("\"0000000000000001\",\"\",\"engine\",\"step\",\"\",\"server\","));
     EXPECT_THAT(lines, HasSubstr(",5000000,503]"));
+}
+
+TEST(ReceiverTest, APointWithoutAValueIsAGapAndNoZero) {
+    wire::MetricsData data;
+    auto* scope = data.add_resource_metrics()->add_scope_metrics();
+    auto* gauge = scope->add_metrics();
+    gauge->set_name("load");
+    auto* histogram = scope->add_metrics();
+    histogram->set_name("latency");
+    constexpr std::uint32_t no_recorded_value = 1;
+    for (const std::uint32_t flags : {0U, no_recorded_value}) {
+        auto* point = gauge->mutable_gauge()->add_data_points();
+        point->set_time_unix_nano(static_cast<std::uint64_t>(now_ns + flags));
+        point->set_flags(flags);
+        auto* distribution = histogram->mutable_histogram()->add_data_points();
+        distribution->set_time_unix_nano(static_cast<std::uint64_t>(now_ns + flags));
+        distribution->set_flags(flags);
+        distribution->add_bucket_counts(0);
+    }
+    const auto receiver = open_receiver();
+    ASSERT_TRUE(receiver->accept(WireFormat::otlp_metrics, data.SerializeAsString()).has_value());
+    EXPECT_EQ(receiver->counts().num_points, 1U + 2U);
+}
+
+TEST(ReceiverTest, TelemetryComesInWhileTheWindowIsRead) {
+    // Old records that a sweep would drop, more than one piece of them.
+    std::int64_t now = now_ns;
+    auto receiver = Receiver::open({.window_seconds = 60}, [&now] { return now; });
+    ASSERT_TRUE(receiver.has_value());
+    for (int k = 0; k < 300; ++k)
+        ASSERT_TRUE((*receiver)->accept(WireFormat::otlp_traces, trace_message(100)).has_value());
+    now += 3'600'000'000'000;
+    std::size_t num_pieces = 0;
+    std::size_t num_lines = 0;
+    const auto read = [&](const std::string& piece) {
+        ++num_pieces;
+        num_lines += static_cast<std::size_t>(std::ranges::count(piece, '\n'));
+        return (*receiver)->accept(WireFormat::otlp_traces, trace_message(1, now)).has_value();
+    };
+    ASSERT_TRUE((*receiver)->write_window({time_from_ns(0), TimePoint::max()}, read));
+    EXPECT_GT(num_pieces, 2U);
+    EXPECT_EQ(num_lines, 30'000U);
+    // With nobody reading, the next request sweeps.
+    ASSERT_TRUE((*receiver)->accept(WireFormat::otlp_traces, trace_message(1, now)).has_value());
+    num_lines = 0;
+    ASSERT_TRUE((*receiver)->write_window({time_from_ns(0), TimePoint::max()}, read));
+    EXPECT_LT(num_lines, 100U);
+    EXPECT_EQ((*receiver)
+                  ->write_window({time_from_ns(0), TimePoint::max()},
+                                 [](const std::string&) { return false; })
+                  .error()
+                  .code,
+              ErrorCode::unavailable);
 }
 
 TEST(ReceiverTest, RefusesHostileBytesAndCountsThem) {
@@ -186,6 +243,12 @@ TEST(ReceiverTest, HttpTakesGzipAnswersBackPressureAndFeedsADiagnosis) {
         ASSERT_TRUE(client.post("/api/v1/write",
                                 write_message(k, now_ns / 1'000'000 - 10'000 + 1000 * k),
                                 "application/x-protobuf", {}));
+    EXPECT_THAT(client
+                    .post("/api/v1/write", write_message(1, now_ns / 1'000'000),
+                          "application/x-protobuf;proto=io.prometheus.write.v2.Request", {})
+                    .error()
+                    .message,
+                HasSubstr("HTTP 415"));
     EXPECT_THAT(client.post("/v1/traces", "junk\xff", "application/x-protobuf", {}).error().message,
                 HasSubstr("HTTP 400"));
     EXPECT_THAT(
