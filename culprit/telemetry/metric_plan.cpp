@@ -64,6 +64,16 @@ std::string histogram_base(const std::string& name, const std::set<std::string>&
     return {};
 }
 
+// What PromQL takes without quotes; since Prometheus 3 a name may be any text.
+bool is_plain_name(std::string_view name) {
+    const auto is_letter = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == ':';
+    };
+    return !name.empty() && is_letter(name.front()) && std::ranges::all_of(name, [&](char c) {
+        return is_letter(c) || (c >= '0' && c <= '9');
+    });
+}
+
 std::string regex_alternative(const std::string& value) {
     std::string out;
     for (const char c : value) {
@@ -87,15 +97,13 @@ std::string quoted(const std::string& text) {
 
 class Partition {
 public:
-    Partition(std::string name, std::size_t per_request, std::string keep_together)
-        : name_(std::move(name)),
-          per_request_(per_request),
-          keep_together_(std::move(keep_together)) {}
+    Partition(std::size_t per_request, std::string keep_together)
+        : per_request_(per_request), keep_together_(std::move(keep_together)) {}
 
     void split(const std::vector<const Labels*>& series, const std::string& matchers) {
         const std::string label = series.size() <= per_request_ ? "" : label_that_splits(series);
         if (label.empty()) {
-            selectors_.push_back(matchers.empty() ? name_ : name_ + "{" + matchers + "}");
+            parts_.push_back(matchers);
             return;
         }
         std::map<std::string, std::vector<const Labels*>> by_value;
@@ -111,8 +119,7 @@ public:
             for (const std::string& value : values)
                 alternatives += (alternatives.empty() ? "" : "|") + regex_alternative(value);
             const std::string matcher = label + "=~" + quoted(alternatives);
-            const std::string all = matchers.empty() ? matcher : matchers + "," + matcher;
-            selectors_.push_back(name_ + "{" + all + "}");
+            parts_.push_back(matchers.empty() ? matcher : matchers + "," + matcher);
             batch.clear();
             values.clear();
         };
@@ -129,7 +136,7 @@ public:
         }
         flush();
     }
-    std::vector<std::string> take() { return std::move(selectors_); }
+    std::vector<std::string> take() { return std::move(parts_); }
 
 private:
     // The label with the most values; "" when the series differ in none.
@@ -137,7 +144,8 @@ private:
         std::map<std::string, std::set<std::string_view>> values_of;
         for (const Labels* labels : series)
             for (const auto& [label, value] : *labels)
-                if (label != keep_together_ && label != "__name__") values_of[label].insert(value);
+                if (label != keep_together_ && label != "__name__" && is_plain_name(label))
+                    values_of[label].insert(value);
         std::string best;
         std::size_t most = 1;
         for (const auto& [label, values] : values_of)
@@ -148,10 +156,9 @@ private:
         return best;
     }
 
-    std::string name_;
     std::size_t per_request_;
     std::string keep_together_;
-    std::vector<std::string> selectors_;
+    std::vector<std::string> parts_;
 };
 
 }  // namespace
@@ -188,16 +195,22 @@ std::vector<MetricPlan> plan_metrics(const std::vector<std::string>& names,
     return ordered;
 }
 
-std::vector<std::string> partition_selectors(const std::string& name,
-                                             const std::vector<Labels>& series,
-                                             std::size_t series_per_request,
-                                             const std::string& keep_together) {
+std::vector<std::string> partition_matchers(const std::vector<Labels>& series,
+                                            std::size_t series_per_request,
+                                            const std::string& keep_together) {
     std::vector<const Labels*> pointers;
     pointers.reserve(series.size());
     for (const Labels& labels : series) pointers.push_back(&labels);
-    Partition partition(name, std::max<std::size_t>(series_per_request, 1), keep_together);
+    Partition partition(std::max<std::size_t>(series_per_request, 1), keep_together);
     partition.split(pointers, "");
     return partition.take();
+}
+
+std::string metric_selector(const std::string& name, std::string_view matchers) {
+    if (!is_plain_name(name))
+        return fmt::format("{{__name__={}{}{}}}", quoted(name), matchers.empty() ? "" : ",",
+                           matchers);
+    return matchers.empty() ? name : fmt::format("{}{{{}}}", name, matchers);
 }
 
 LiveColumn describe_live_column(const MetricPlan& plan, const Catalogue& catalogue,

@@ -26,13 +26,16 @@ std::vector<MetricPlan> plan_metrics(const std::vector<std::string>& names,
                                      const std::map<std::string, MetricMetadata>& metadata,
                                      const Catalogue& catalogue);
 
-/// Selectors that together match exactly `series` of the metric `name`, each at most
-/// `series_per_request` of them as far as one label can tell them apart. Series that differ only in
-/// `keep_together` (a histogram's "le") stay in one selector.
-std::vector<std::string> partition_selectors(const std::string& name,
-                                             const std::vector<Labels>& series,
-                                             std::size_t series_per_request,
-                                             const std::string& keep_together = "le");
+/// Lists of matchers that together match exactly `series`, all of one metric, each at most
+/// `series_per_request` of them as far as one label can tell them apart; "" matches all. Series
+/// that differ only in `keep_together` (a histogram's "le") stay together.
+std::vector<std::string> partition_matchers(const std::vector<Labels>& series,
+                                            std::size_t series_per_request,
+                                            const std::string& keep_together = "le");
+
+/// `name{matchers}`; a name that PromQL would not take as it is becomes a matcher itself, which
+/// every server understands.
+std::string metric_selector(const std::string& name, std::string_view matchers);
 
 /// A description with the entity that the labels name.
 LiveColumn describe_live_column(const MetricPlan& plan, const Catalogue& catalogue,

@@ -68,30 +68,37 @@ private:
         report_.add_missing(plan.stored_name + ": " + why);
     }
 
-    std::string narrowed(const std::string& name) const { return name + request_.selector; }
+    // With the configuration's own selector, `{cluster="a"}`.
+    std::string selector_of(const std::string& name, const std::string& matchers) const {
+        std::string all = matchers;
+        if (request_.selector.size() > 2)
+            all += (all.empty() ? "" : ",") +
+                   request_.selector.substr(1, request_.selector.size() - 2);
+        return metric_selector(name, all);
+    }
 
     void collect_metric(const MetricPlan& plan) {
         if (auto status = stop_.check(); !status) return note_missing(plan, status.error().message);
         const bool is_histogram = plan.type == SignalType::histogram;
         const std::string listed = is_histogram ? plan.stored_name + "_bucket" : plan.stored_name;
-        auto series = reader_.series(narrowed(listed), request_.range, stop_);
+        auto series = reader_.series(selector_of(listed, {}), request_.range, stop_);
         if (!series) return note_missing(plan, series.error().message);
         if (num_series_ + series->size() > request_.series_max)
             return note_missing(plan, fmt::format("{} series exceed the limit of {}",
                                                   series->size(), request_.series_max));
         num_series_ += series->size();
-        const auto selectors = partition_selectors(listed, *series, request_.series_per_request);
+        const auto parts = partition_matchers(*series, request_.series_per_request);
         series->clear();
         series->shrink_to_fit();
-        for (const std::string& selector : selectors) {
+        for (const std::string& matchers : parts) {
             PendingColumns pending;
-            Status status = ask(selector, plan, "bucket", pending);
+            Status status = ask(selector_of(listed, matchers), plan, "bucket", pending);
             if (is_histogram)
                 for (const std::string_view part : {"sum", "count"}) {
                     if (!status) break;
-                    std::string other = selector;
-                    other.replace(0, listed.size(), fmt::format("{}_{}", plan.stored_name, part));
-                    status = ask(other, plan, part, pending);
+                    status =
+                        ask(selector_of(fmt::format("{}_{}", plan.stored_name, part), matchers),
+                            plan, part, pending);
                 }
             if (!status) note_missing(plan, status.error().message);
             if (auto committed = commit(plan, pending); !committed) {
@@ -101,17 +108,8 @@ private:
         }
     }
 
-    std::string with_config_selector(const std::string& selector) const {
-        if (request_.selector.size() < 2) return selector;
-        const std::string inner = request_.selector.substr(1, request_.selector.size() - 2);
-        if (selector.ends_with('}'))
-            return selector.substr(0, selector.size() - 1) + "," + inner + "}";
-        return selector + "{" + inner + "}";
-    }
-
-    Status ask(const std::string& selector, const MetricPlan& plan, std::string_view part,
+    Status ask(const std::string& query, const MetricPlan& plan, std::string_view part,
                PendingColumns& pending) {
-        const std::string query = with_config_selector(selector);
         const auto take = [&](Series series) -> Status {
             ++pending.num_series;
             pending.num_samples += series.size();

@@ -133,25 +133,6 @@ private:
 
 }  // namespace
 
-std::string promql_selector(std::string_view name, const Labels& equal_to) {
-    std::string text(name);
-    if (equal_to.empty()) return text;
-    text += '{';
-    for (const auto& [label, value] : equal_to) {
-        if (text.back() != '{') text += ',';
-        text += label + "=\"";
-        for (const char c : value) {
-            if (c == '"' || c == '\\') text += '\\';
-            if (c == '\n')
-                text += "\\n";
-            else
-                text += c;
-        }
-        text += '"';
-    }
-    return text + "}";
-}
-
 Result<Series> parse_matrix_element(std::string_view text) {
     thread_local simdjson::dom::parser parser;
     simdjson::dom::element root;

@@ -75,9 +75,6 @@ private:
     const HttpClient& client_;
 };
 
-/// `name{label="value",…}` with the values escaped as PromQL wants them.
-std::string promql_selector(std::string_view name, const Labels& equal_to = {});
-
 /// Reads one element of a matrix: {"metric": {...}, "values": [[seconds, "value"], ...]}.
 Result<Series> parse_matrix_element(std::string_view json);
 

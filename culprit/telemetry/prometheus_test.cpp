@@ -164,13 +164,23 @@ TEST(MetricPlanTest, PartitionMatchesEverySeriesExactlyOnce) {
             series.push_back({{"pod", i < 20 ? "big" : "p." + std::to_string(i)},
                               {"id", std::to_string(i)},
                               {"le", le}});
-    const auto selectors = partition_selectors("m", series, 10);
-    EXPECT_GT(selectors.size(), 5U);
-    EXPECT_THAT(selectors[0], HasSubstr("id=~\"0|1|"));
-    EXPECT_THAT(partition_selectors("m", {{{"pod", "a"}}}, 10), ElementsAre("m"));
+    const auto parts = partition_matchers(series, 10);
+    EXPECT_GT(parts.size(), 5U);
+    EXPECT_THAT(parts[0], HasSubstr("id=~\"0|1|"));
+    EXPECT_THAT(partition_matchers({{{"pod", "a"}}}, 10), ElementsAre(""));
     const std::vector<Labels> dots = {{{"pod", "a.b"}}, {{"pod", "c\"d"}}};
-    EXPECT_THAT(partition_selectors("m", dots, 1),
-                ElementsAre("m{pod=~\"a\\\\.b\"}", "m{pod=~\"c\\\"d\"}"));
+    EXPECT_THAT(partition_matchers(dots, 1), ElementsAre("pod=~\"a\\\\.b\"", "pod=~\"c\\\"d\""));
+}
+
+TEST(MetricPlanTest, NamesThatPromQlWouldNotTakeAreMatchers) {
+    EXPECT_EQ(metric_selector("vllm:queue", ""), "vllm:queue");
+    EXPECT_EQ(metric_selector("up", "job=\"a\""), "up{job=\"a\"}");
+    EXPECT_EQ(metric_selector("http.server.duration", ""), "{__name__=\"http.server.duration\"}");
+    EXPECT_EQ(metric_selector("9\"\n", "job=\"a\""), "{__name__=\"9\\\"\\n\",job=\"a\"}");
+    // A label that cannot be named in a query does not split.
+    const std::vector<Labels> odd = {{{"k8s.pod", "a"}, {"pod", "a"}},
+                                     {{"k8s.pod", "b"}, {"pod", "a"}}};
+    EXPECT_THAT(partition_matchers(odd, 1), ElementsAre(""));
 }
 
 // A small server with one gauge, one counter that resets, one histogram and one that always fails.
