@@ -21,13 +21,16 @@ struct Listed {
     const char* kind;
     const char* prefix;  // of the API group
     const char* plural;
+    bool is_optional = false;  // older snapshots do not have it
 };
-constexpr std::array<Listed, 6> lists = {{
+constexpr std::array<Listed, 7> lists = {{
     {"nodes.json", "Node", "/api/v1", "nodes"},
     {"pods.json", "Pod", "/api/v1", "pods"},
     {"services.json", "Service", "/api/v1", "services"},
     {"replicasets.json", "ReplicaSet", "/apis/apps/v1", "replicasets"},
     {"deployments.json", "Deployment", "/apis/apps/v1", "deployments"},
+    {"controllerrevisions.json", "ControllerRevision", "/apis/apps/v1", "controllerrevisions",
+     true},
     {"events.json", "Event", "/api/v1", "events"},
 }};
 
@@ -136,11 +139,25 @@ void take_replica_set(const json& set, TimeRange range, IncidentFacts& facts) {
     }
 }
 
+// How a StatefulSet or DaemonSet is rolled out.
+void take_revision(const json& item, TimeRange range, IncidentFacts& facts) {
+    const json& metadata = object_field(item, "metadata");
+    const auto created = time_field(metadata, "creationTimestamp");
+    for (const json& owner : array_field(metadata, "ownerReferences")) {
+        facts.add_node(text_field(owner, "name"), NodeKind::service);
+        if (created && range.contains(*created))
+            facts.add_change({*created, text_field(owner, "name"), "rollout",
+                              fmt::format("revision {} of {} {}", integer_field(item, "revision"),
+                                          text_field(owner, "kind"), text_field(owner, "name"))});
+    }
+}
+
 void take_item(const std::string& kind, const json& item, TimeRange range, IncidentFacts& facts) {
     if (kind == "Pod") take_pod(item, range, facts);
     if (kind == "Node") take_node(item, range, facts);
     if (kind == "Event") take_event(item, range, facts);
     if (kind == "ReplicaSet") take_replica_set(item, range, facts);
+    if (kind == "ControllerRevision") take_revision(item, range, facts);
     const std::string name = text_field(object_field(item, "metadata"), "name");
     if (kind == "Deployment" || kind == "Service") facts.add_node(name, NodeKind::service);
 }
@@ -235,6 +252,10 @@ SourceReport collect_kubernetes(const KubernetesConfig& config, TimeRange range,
     json pods;
     json services;
     for (const Listed& listed : lists) {
+        std::error_code ignored;
+        if (listed.is_optional && !config.snapshot.empty() &&
+            !std::filesystem::exists(config.snapshot + "/" + listed.file, ignored))
+            continue;
         ++report.num_asked;
         const std::string scope =
             config.namespace_name.empty() || std::string(listed.kind) == "Node"
@@ -255,7 +276,7 @@ SourceReport collect_kubernetes(const KubernetesConfig& config, TimeRange range,
         if (std::string_view(listed.kind) == "Service") services = std::move(*list);
     }
     connect_services(services, pods, facts);
-    if (report.num_failed == lists.size())
+    if (report.num_failed == report.num_asked)
         report.error = Error{ErrorCode::unavailable, report.missing.front()};
     report.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

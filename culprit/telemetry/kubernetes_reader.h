@@ -9,8 +9,9 @@
 namespace culprit {
 
 /// Topology and change events from the Kubernetes API, or from a folder with its answers:
-/// pods.json, nodes.json, events.json, replicasets.json, deployments.json, services.json, as
-/// `kubectl get <kind> -A -o json` prints them. A list that is absent or refused costs only itself.
+/// pods.json, nodes.json, events.json, replicasets.json, deployments.json,
+/// controllerrevisions.json, services.json, as `kubectl get <kind> -A -o json` prints them. A list
+/// that is absent or refused costs only itself.
 ///
 ///   pod runs_on node; pod part_of its owner, through the ReplicaSet to the Deployment;
 ///   service calls the pods that its selector matches.

@@ -20,14 +20,16 @@ struct Usual {
     const char* path;
     const char* expects;  // a word of the answer
 };
-constexpr std::array<Usual, 8> usual_places = {{
+constexpr std::array<Usual, 10> usual_places = {{
     {"clickhouse", 8123, "", "/ping", "Ok"},
     {"jaeger", 16686, "", "/api/services", "data"},
+    {"kubernetes", 8001, "", "/version", "gitVersion"},  // kubectl proxy
     {"loki", 3100, "", "/loki/api/v1/labels", "success"},
     {"prometheus", 9090, "", "/api/v1/status/buildinfo", "success"},
     {"prometheus", 8428, "", "/api/v1/status/buildinfo", "success"},
     {"prometheus", 10902, "", "/api/v1/status/buildinfo", "success"},
     {"prometheus", 9009, "/prometheus", "/api/v1/status/buildinfo", "success"},
+    {"receiver", 4318, "", "/healthz", "spans"},
     {"tempo", 3200, "", "/api/echo", "echo"},
 }};
 
@@ -60,7 +62,7 @@ struct Example {
     const char* first;    // the line that opens an entry
     const char* options;  // further lines, as comments
 };
-constexpr std::array<Example, 5> examples = {{
+constexpr std::array<Example, 7> examples = {{
     {"prometheus", "Metrics: Prometheus, Thanos, Mimir, Cortex or VictoriaMetrics.",
      "http://localhost:9090",
      "    # bearer_token: ${PROMETHEUS_TOKEN}       # or bearer_token_file, or username and "
@@ -83,6 +85,15 @@ constexpr std::array<Example, 5> examples = {{
      "    # database: otel\n"
      "    # username: default\n"
      "    # password: ${CLICKHOUSE_PASSWORD}\n"},
+    {"kubernetes",
+     "Topology, events and rollouts: the Kubernetes API (in a pod with its service account; or "
+     "kubectl proxy),\n# or a folder with the answers of\n"
+     "# kubectl get pods|nodes|services|replicasets|deployments|controllerrevisions|events -A -o "
+     "json.",
+     "https://kubernetes.default.svc",
+     "    # namespace: ray\n"
+     "    # snapshot: ./kubernetes                   # instead of url\n"},
+    {"receiver", "What exporters pushed to culprit receive.", "http://localhost:4318", ""},
 }};
 
 std::string commented(std::string_view lines) {
@@ -143,15 +154,6 @@ std::string format_config(const std::vector<Probe>& probes) {
                 fmt::format("{}:\n  - url: {}\n{}", example.kind, example.first, example.options));
     }
     text +=
-        "\n# Topology, events and rollouts: the Kubernetes API, or a folder with the answers of\n"
-        "# kubectl get pods|nodes|services|replicasets|deployments|events -A -o json.\n"
-        "# kubernetes:\n"
-        "#   - url: https://kubernetes.default.svc\n"
-        "#     namespace: ray\n"
-        "#   - snapshot: ./kubernetes\n"
-        "\n# What exporters pushed to culprit receive.\n"
-        "# receiver:\n"
-        "#   - url: http://localhost:4318\n"
         "\n# Files of the OpenTelemetry collector's file exporter.\n"
         "# otlp_files:\n"
         "#   - paths: [/var/lib/otelcol/traces.json]\n"
