@@ -290,7 +290,33 @@ void audit(const Inventory& inventory, const Catalogue& catalogue, const FaultEf
     out.score = count > 0 ? sum / count : 0.0;
 }
 
-std::vector<Candidate> candidates_of(const Inventory& inventory, const Catalogue& catalogue) {
+// What a component that runs should give without being asked, and does not.
+std::optional<Candidate> left_out_of(const Component& component, const Inventory& inventory,
+                                     const Catalogue& catalogue, const FaultEffects& effects) {
+    constexpr std::size_t names_max = 6;
+    Candidate candidate{.what = component.title + ", what it leaves out", .effort = 1};
+    std::string names;
+    for (const Signal& signal : catalogue.signals()) {
+        if (signal.component != component.name || signal.modality != Modality::metric ||
+            !signal.by_default || effects.num_naming(signal.name) == 0 ||
+            visibility_of(inventory, signal.name) != Visibility::absent)
+            continue;
+        candidate.signals.push_back(signal.name);
+        if (candidate.signals.size() <= names_max)
+            names += (names.empty() ? "" : ", ") + signal.name;
+    }
+    if (candidate.signals.empty()) return {};
+    if (candidate.signals.size() > names_max)
+        names += fmt::format(" and {} more", candidate.signals.size() - names_max);
+    candidate.how = fmt::format(
+        "it runs, but nothing has {}: look for a collector that is switched off, or a "
+        "metric_relabel_configs rule that drops them",
+        names);
+    return candidate;
+}
+
+std::vector<Candidate> candidates_of(const Inventory& inventory, const Catalogue& catalogue,
+                                     const FaultEffects& effects) {
     std::vector<Candidate> candidates;
     std::set<std::string> seen;
     for (const auto& [name, signal] : inventory.signals)
@@ -322,9 +348,11 @@ std::vector<Candidate> candidates_of(const Inventory& inventory, const Catalogue
             }
             candidates.push_back(std::move(setting));
         }
-        // Parts of a component that is seen cannot be had by installing it again.
-        const bool is_new = !seen.contains(component.name);
-        if (!whole.signals.empty() && is_new) candidates.push_back(std::move(whole));
+        if (!seen.contains(component.name)) {
+            if (!whole.signals.empty()) candidates.push_back(std::move(whole));
+        } else if (auto rest = left_out_of(component, inventory, catalogue, effects)) {
+            candidates.push_back(std::move(*rest));
+        }
     }
     return candidates;
 }
@@ -441,7 +469,7 @@ Assessment assess(const Inventory& inventory, const Catalogue& catalogue,
     for (std::size_t f = 0; f < effects.size(); ++f)
         if (!reach.leaves_trace[f]) out.blind.push_back(effects.fault(f).name);
     out.groups = groups_of(effects, reach);
-    choose_additions(effects, sight, candidates_of(inventory, catalogue), out);
+    choose_additions(effects, sight, candidates_of(inventory, catalogue, effects), out);
     return out;
 }
 

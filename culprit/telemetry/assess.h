@@ -32,6 +32,7 @@ struct Inventory {
     std::uint64_t num_span_services = 0;
     bool has_inner_spans = false;  ///< a span below another of its own service
     bool has_propagation = false;  ///< a span below one of another service
+    bool counts_errors = false;    ///< a metric counted failed requests
     bool has_changes = false;      ///< a source of change events answered
     bool has_kubernetes = false;
     std::vector<std::string> defects;  ///< of logs and traces as a whole

@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "culprit/telemetry/telemetry_records.h"
+
 namespace culprit {
 namespace {
 
@@ -119,6 +121,36 @@ TEST(InventoryTest, FindsCoarseStaleAndUnlabelledSeries) {
                 Contains(HasSubstr("GPU UUID")));
     EXPECT_THAT(inventory.signals.at("DCGM_FI_DEV_SM_CLOCK").defects, Not(Contains("stale")));
     EXPECT_EQ(inventory.signals.at("node_load1").visibility, Visibility::impaired);
+}
+
+// Two services whose spans have `status`, under a metric that counts answers of class `code`.
+Inventory traced_with(std::int32_t status, const std::string& code) {
+    Case observed;
+    observed.incident.metrics = *Frame::make(
+        {time_from_seconds(0), time_from_seconds(5)},
+        {Column{"a", "a", "m", "", {{"signal", "istio_requests_total"}, {"response_code", code}}}},
+        Matrix(2, 1, 1.0));
+    auto spans = std::make_shared<SpanTable>();
+    for (int k = 0; k < 3; ++k)
+        add_span({.trace_id = "1",
+                  .span_id = std::to_string(k + 1),
+                  .parent_id = k == 0 ? "" : std::to_string(k),
+                  .service = k == 0 ? "proxy" : "engine",
+                  .start_ns = 1'000,
+                  .duration_ns = 1'000,
+                  .status = k == 0 ? 200 : status},
+                 *spans);
+    observed.incident.spans = std::move(spans);
+    return take_inventory(observed, {});
+}
+
+TEST(InventoryTest, SamplingThatDropsErrorsIsADefect) {
+    const auto sampling = Contains(HasSubstr("sampling drops errors"));
+    EXPECT_THAT(traced_with(200, "503").defects, sampling);
+    EXPECT_THAT(traced_with(500, "503").defects, Not(sampling));
+    EXPECT_THAT(traced_with(200, "404").defects, Not(sampling));
+    EXPECT_TRUE(traced_with(200, "200").has_inner_spans);
+    EXPECT_TRUE(traced_with(200, "200").has_propagation);
 }
 
 TEST(AssessTest, PagesAreEscapedAndJsonIsStable) {

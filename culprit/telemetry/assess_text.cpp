@@ -134,6 +134,23 @@ std::string html_layers(const Assessment& assessment) {
     return html + "</table>\n";
 }
 
+// Of logs and traces as a whole, then of single signals.
+std::vector<std::string> impairments(const Assessment& assessment) {
+    std::vector<std::string> all = assessment.defects;
+    for (const auto& layer : assessment.cells)
+        for (const AuditCell& cell : layer)
+            all.insert(all.end(), cell.impaired.begin(), cell.impaired.end());
+    return all;
+}
+
+std::string html_impaired(const Assessment& assessment) {
+    const std::vector<std::string> all = impairments(assessment);
+    if (all.empty()) return {};
+    std::string html = "<h2>Impaired</h2>\n<ul class=impaired>\n";
+    for (const std::string& defect : all) html += "<li>" + html_escaped(defect) + "\n";
+    return html + "</ul>\n";
+}
+
 std::string html_cells(const Assessment& assessment) {
     std::string html;
     for (std::size_t layer = 0; layer < assessment.cells.size(); ++layer)
@@ -176,14 +193,11 @@ std::string assessment_text(const Assessment& assessment) {
     text +=
         "(a signal counts 1 + the number of fault kinds whose signature names it; impaired: "
         "half)\n\n";
-    std::vector<std::string> impaired = assessment.defects;
-    for (const auto& layer : assessment.cells)
-        for (const AuditCell& cell : layer)
-            impaired.insert(impaired.end(), cell.impaired.begin(), cell.impaired.end());
+    const std::vector<std::string> impaired = impairments(assessment);
     if (!impaired.empty()) {
         text += "impaired\n";
         for (std::size_t i = 0; i < std::min<std::size_t>(impaired.size(), 12); ++i)
-            text += "  " + impaired[i] + "\n";
+            text += wrapped("- " + impaired[i], 98, "  ");
         if (impaired.size() > 12) text += fmt::format("  and {} more\n", impaired.size() - 12);
         text += "\n";
     }
@@ -254,7 +268,7 @@ std::string assessment_html(const Assessment& assessment) {
         "<p>Observability score <b>{:.2f}</b> = {}. A signal counts 1 + the number "
         "of fault kinds whose signature names it; impaired ones count half.</p>\n",
         assessment.score, score_arithmetic(assessment));
-    html += html_layers(assessment);
+    html += html_layers(assessment) + html_impaired(assessment);
     html +=
         fmt::format("<h2>Blind to {} of {} fault kinds</h2>\n<p>{}</p>\n", assessment.blind.size(),
                     assessment.num_faults, html_escaped(joined(assessment.blind, ", ")));

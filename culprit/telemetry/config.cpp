@@ -222,6 +222,9 @@ void read_sources(Section& root, CollectConfig& config) {
         section.text("name", source.name);
         read_endpoint(section, source.endpoint);
         section.text("selector", source.selector);
+        section.require("selector: '{label=\"value\"}'",
+                        source.selector.empty() ||
+                            (source.selector.starts_with('{') && source.selector.ends_with('}')));
         std::string step = "auto";
         section.text("step", step);
         if (step != "auto") section.seconds("step", source.step_seconds, 3600);
@@ -337,7 +340,20 @@ Result<CollectConfig> parse_config(std::string_view yaml, const std::string& fil
 
 Result<CollectConfig> read_config(const std::string& path) {
     std::ifstream in(path);
-    if (!in) return fail(ErrorCode::missing_input, fmt::format("cannot read {}", path));
+    if (constexpr std::string_view word = "receiver"; !in && path.starts_with(word)) {
+        CollectConfig config;
+        ReceiverConfig receiver;
+        receiver.endpoint.url =
+            path == word ? "http://localhost:4318" : path.substr(word.size() + 1);
+        config.receivers.push_back(std::move(receiver));
+        if (path == word || path[word.size()] == '=') return config;
+    }
+    if (!in)
+        return fail(
+            ErrorCode::missing_input,
+            fmt::format("cannot read {}; expected a file from culprit init, or receiver, or "
+                        "receiver=URL",
+                        path));
     std::stringstream text;
     text << in.rdbuf();
     return parse_config(text.str(), path, process_environment());

@@ -97,6 +97,8 @@ Environment process_environment();
 /// one), wrong types, unset variables, values out of range, a file without any source.
 Result<CollectConfig> parse_config(std::string_view yaml, const std::string& file_name,
                                    const Environment& environment);
+/// The file at `path`; `receiver` and `receiver=URL` stand for what a running `culprit receive` has
+/// (http://localhost:4318 unless told otherwise), unless there is a file of that name.
 Result<CollectConfig> read_config(const std::string& path);
 
 }  // namespace culprit

@@ -77,6 +77,19 @@ std::string missing_label(const Signal& signal, const Column& column) {
     return {};
 }
 
+// Failed requests, by the metric's meaning or by the status in a label ("5xx", "503").
+bool counts_failed_requests(const Signal& signal, const Column& column) {
+    if (signal.name == "ray_serve_num_http_error_requests_total" ||
+        signal.name == "ray_serve_deployment_error_counter_total")
+        return true;
+    return std::ranges::any_of(
+        std::array{"status", "code", "response_code", "status_code", "error_code"},
+        [&](const char* label) {
+            const auto found = column.labels.find(label);
+            return found != column.labels.end() && found->second.starts_with('5');
+        });
+}
+
 void take_columns(const Frame& frame, const Catalogue& catalogue, const AssessOptions& options,
                   Inventory& inventory) {
     struct Sum {
@@ -94,6 +107,10 @@ void take_columns(const Frame& frame, const Catalogue& catalogue, const AssessOp
             continue;
         }
         const Timing timing = timing_of(frame, c);
+        inventory.counts_errors =
+            inventory.counts_errors ||
+            (counts_failed_requests(*signal, column) &&
+             std::ranges::any_of(frame.values(c), [](double value) { return value > 0; }));
         SeenSignal& seen = inventory.signals[signal->name];
         Sum& sum = sums[signal->name];
         ++seen.num_series;
@@ -147,11 +164,14 @@ void take_spans(const SpanTable* spans, Inventory& inventory) {
     if (spans == nullptr) return;
     std::unordered_map<std::uint64_t, std::uint32_t> service_of;
     std::set<std::uint32_t> services;
+    // A source whose codes are all small ones means those of gRPC, where 0 is success.
+    const bool is_http =
+        std::ranges::any_of(spans->status, [](std::int32_t status) { return status >= 100; });
     std::uint64_t num_errors = 0;
     for (std::size_t i = 0; i < spans->size(); ++i) {
         services.insert(spans->service[i]);
         if (spans->id[i] != 0) service_of[spans->id[i]] = spans->service[i];
-        if (spans->status[i] < 200 || spans->status[i] >= 300) ++num_errors;
+        if (is_http ? spans->status[i] >= 400 : spans->status[i] > 0) ++num_errors;
     }
     for (std::size_t i = 0; i < spans->size(); ++i) {
         const auto parent = service_of.find(spans->parent_id[i]);
@@ -175,10 +195,10 @@ void take_spans(const SpanTable* spans, Inventory& inventory) {
     if (!inventory.has_propagation && services.size() > 1)
         http.defects.emplace_back("no context is passed on between services: no call graph");
     if (!http.defects.empty()) http.visibility = Visibility::impaired;
-    const bool saw_errors = inventory.signals.contains("ray_serve_num_http_error_requests_total");
-    if (saw_errors && num_errors == 0 && spans->size() > 1000)
-        inventory.defects.emplace_back(
-            "metrics count errors, no span has one: sampling may drop errors");
+    if (inventory.counts_errors && num_errors == 0)
+        inventory.defects.push_back(fmt::format(
+            "metrics count failed requests, none of {} spans failed: sampling drops errors",
+            spans->size()));
 }
 
 }  // namespace
@@ -192,6 +212,9 @@ Inventory take_inventory(const Case& observed, const AssessOptions& options) {
         if (const Signal* signal = catalogue.match(name).signal;
             signal != nullptr && signal->type == SignalType::info)
             inventory.signals[signal->name].visibility = Visibility::present;
+    // What a source did not give must not pass for what it does not have.
+    for (const DataProblem& problem : observed.problems)
+        inventory.defects.push_back(problem.place + ": " + problem.message);
     take_logs(incident.logs.get(), inventory);
     take_spans(incident.spans.get(), inventory);
     for (const Signal& signal : catalogue.signals()) {

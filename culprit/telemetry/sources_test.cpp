@@ -131,13 +131,12 @@ TEST(LokiReaderTest, SaysWhatASingleNanosecondHides) {
     FakeTransport transport(loki_with(lines));
     const HttpClient client = client_of(transport);
     LogTable logs;
-    const SourceReport report = collect_loki(
-        client,
-        {.range = {time_from_ns(0), time_from_ns(5000)},
-         .query = "{pod=~\".+\"}",
-         .page_lines = 4,
-         .page_lines_max = 16},
-        logs, {});
+    const SourceReport report = collect_loki(client,
+                                             {.range = {time_from_ns(0), time_from_ns(5000)},
+                                              .query = "{pod=~\".+\"}",
+                                              .page_lines = 4,
+                                              .page_lines_max = 16},
+                                             logs, {});
     EXPECT_EQ(logs.size(), 17U);
     ASSERT_EQ(report.missing.size(), 1U);
     EXPECT_THAT(report.missing[0], HasSubstr("one nanosecond"));
@@ -177,8 +176,9 @@ FakeTransport::Handler loki_of_streams(const std::string& streams) {
             return {.status = 400, .body = "max entries limit per query exceeded, limit > 400"};
         const std::string query = plain_text(parameter(request, "query"));
         const std::string start = parameter(request, "start");
-        return {.body = R"({"status":"success","data":{"resultType":"streams","result":[)" +
-                        fmt::format(R"({{"stream":{{}},"values":[["{}","{}"]]}}]}}}})", start, query)};
+        return {.body =
+                    R"({"status":"success","data":{"resultType":"streams","result":[)" +
+                    fmt::format(R"({{"stream":{{}},"values":[["{}","{}"]]}}]}}}})", start, query)};
     };
 }
 
@@ -187,9 +187,9 @@ TEST(LokiReaderTest, WithoutAQueryEveryStreamIsAskedForOnceBeforeAndAfterTheAler
         R"({"job":"a","pod":"p"},{"app":"x","job":"b"},{"app":"y"},{"unit":"ssh","a b":"c"})"));
     const HttpClient client = client_of(transport);
     LogTable logs;
-    const SourceReport report =
-        collect_loki(client, {.range = {time_from_ns(10), time_from_ns(30)}, .alert = time_from_ns(20)},
-                     logs, {});
+    const SourceReport report = collect_loki(
+        client, {.range = {time_from_ns(10), time_from_ns(30)}, .alert = time_from_ns(20)}, logs,
+        {});
     ASSERT_FALSE(report.error.has_value());
     ASSERT_EQ(report.num_failed, 0U);
     std::vector<std::string> found;
@@ -515,6 +515,9 @@ TEST(KubernetesReaderTest, SnapshotGivesTopologyAndChanges) {
        "involvedObject":{"kind":"Pod","name":"ray-1"}},
       {"lastTimestamp":"2020-01-01T00:00:00Z","reason":"Old","involvedObject":{"name":"x"}}]})");
     folder.write("nodes.json", "no json");
+    folder.write("controllerrevisions.json", R"({"kind":"ControllerRevisionList","items":[
+      {"metadata":{"name":"prefill-5d8","creationTimestamp":"2026-03-02T03:13:00Z",
+       "ownerReferences":[{"kind":"StatefulSet","name":"prefill"}]},"revision":4}]})");
     FakeTransport transport(
         [](const HttpRequest&, std::size_t) -> FakeTransport::Answer { return {.status = 0}; });
     IncidentFacts facts;
@@ -528,10 +531,12 @@ TEST(KubernetesReaderTest, SnapshotGivesTopologyAndChanges) {
     for (const TopologyEdge& edge : topology.edges) edges.insert(edge.from + ">" + edge.to);
     EXPECT_EQ(edges, (std::set<std::string>{"ray-0>node-a", "ray-0>ray", "llm>ray-0"}));
     const auto changes = facts.take_changes();
-    ASSERT_EQ(changes.size(), 3U);
+    ASSERT_EQ(changes.size(), 4U);
     EXPECT_EQ(changes[0].kind, "start");
     EXPECT_EQ(changes[1].kind, "event FailedScheduling");
     EXPECT_THAT(changes[2].description, HasSubstr("OOMKilled, exit code 137"));
+    EXPECT_EQ(changes[3].kind, "rollout");
+    EXPECT_EQ(changes[3].description, "revision 4 of StatefulSet prefill");
 }
 
 TEST(ClickHouseReaderTest, ReadsRowsOnceEvenWhenTheConnectionBreaks) {
@@ -583,6 +588,12 @@ window: {baseline: 20m}
     EXPECT_TRUE(config->prometheus[1].on_server_grid);
     EXPECT_EQ(config->loki[0].query, "{namespace=\"ray\"}");
     EXPECT_EQ(config->baseline_seconds, 1200);
+}
+
+TEST(ConfigTest, ReceiverNeedsNoFile) {
+    EXPECT_EQ(read_config("receiver")->receivers.at(0).endpoint.url, "http://localhost:4318");
+    EXPECT_EQ(read_config("receiver=http://a:1")->receivers.at(0).endpoint.url, "http://a:1");
+    EXPECT_THAT(read_config("receivers.yaml").error().message, HasSubstr("cannot read"));
 }
 
 TEST(ConfigTest, ErrorsNamePlaceAndRemedy) {
