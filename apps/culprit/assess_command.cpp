@@ -51,6 +51,11 @@ Status run_assess(AssessRequest request) {
     return write_whole_file(request.output, assessment_text(assessment));
 }
 
+constexpr const char* footer = R"(Examples:
+  culprit assess --from culprit.yaml
+  culprit assess --from culprit.yaml --format html -o gaps.html
+  culprit assess cases/proxy_cpu/3         what was missing in a recorded incident)";
+
 }  // namespace
 
 void add_assess_command(Command& root, Shell& shell) {
@@ -58,7 +63,8 @@ void add_assess_command(Command& root, Shell& shell) {
         root.subcommand("assess", "Which telemetry is missing, and which faults it hides");
     auto request = std::make_shared<AssessRequest>();
     command.option("path", request->path, "A case folder");
-    command.option("--from", request->config, "Live systems: a file from culprit init");
+    command.option("--from", request->config,
+                   "Live systems: a file from culprit init, or receiver");
     command.option("--format", request->format, "table, json or html")
         .check(one_of({"table", "json", "html"}))
         .default_text(request->format);
@@ -66,9 +72,10 @@ void add_assess_command(Command& root, Shell& shell) {
         .default_text(request->output);
     command
         .option("--shortest-fault", request->options.fault_seconds,
-                "Seconds; series four times as coarse count as impaired")
+                "Seconds; a series with fewer than four values in them is impaired")
         .check(between(1.0, 86400.0))
         .default_text("60");
+    command.footer(footer);
     on_run(command, shell, [request] { return run_assess(*request); });
 }
 

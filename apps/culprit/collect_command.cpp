@@ -33,16 +33,24 @@ Status run_collect(const CollectRequest& request) {
     return write_out(text);
 }
 
+constexpr const char* footer = R"(Examples:
+  culprit collect --from culprit.yaml --at "2026-03-02 03:11:40" -o incident
+  culprit diagnose incident                the same answer, now or in a year
+  culprit inspect incident)";
+
 }  // namespace
 
 void add_collect_command(Command& root, Shell& shell) {
     Command command =
         root.subcommand("collect", "Save an incident from live systems as a case folder");
     auto request = std::make_shared<CollectRequest>();
-    command.option("--from", request->config, "Where telemetry is: a file from culprit init")
+    command
+        .option("--from", request->config,
+                "Where telemetry is: a file from culprit init, or receiver")
         .required();
     command.option("--at", request->at, "When it began: a time, or now").default_text(request->at);
     command.option("-o,--output", request->output, "Folder to write; must not exist").required();
+    command.footer(footer);
     on_run(command, shell, [request] { return run_collect(*request); });
 }
 

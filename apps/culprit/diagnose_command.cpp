@@ -51,7 +51,8 @@ Examples:
   culprit diagnose incident/ --at "2026-03-02 03:11:40"
   culprit diagnose cases/proxy_cpu/3 --format json | jq -r '.ranking[0].service'
   culprit diagnose cases/proxy_cpu/3 --format html --output report.html
-  culprit diagnose --from prod.yaml --at now)";
+  culprit diagnose --from prod.yaml --at now
+  culprit diagnose --from receiver --at now)";
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -202,7 +203,8 @@ void add_diagnose_command(Command& root, Shell& shell) {
     auto request = std::make_shared<DiagnoseRequest>();
     command.option("path", request->path, "Case folder");
     command.option("--from", request->from,
-                   "Live systems instead: a configuration from culprit init");
+                   "Live systems instead: a file from culprit init, or receiver for what a running "
+                   "culprit receive has");
     command.option("--save", request->save,
                    "With --from: keep what was collected as this case folder; must not exist");
     command.option("--method", request->methods, "Methods, separated by commas, or all")

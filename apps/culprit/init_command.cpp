@@ -39,6 +39,11 @@ Status run_init(const InitRequest& request) {
     return write_out(text);
 }
 
+constexpr const char* footer = R"(Examples:
+  culprit init
+  culprit init --host prometheus.monitoring --host loki.monitoring -o prod.yaml
+  culprit assess --from culprit.yaml)";
+
 }  // namespace
 
 void add_init_command(Command& root, Shell& shell) {
@@ -50,6 +55,7 @@ void add_init_command(Command& root, Shell& shell) {
     command.option("-o,--output", request->output, "File to write; - is standard output")
         .default_text(request->output);
     command.flag("--force", request->overwrite, "Write over an existing file");
+    command.footer(footer);
     on_run(command, shell, [request] { return run_init(*request); });
 }
 

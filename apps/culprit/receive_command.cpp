@@ -59,6 +59,15 @@ Status run_receive(const ReceiveRequest& request) {
         counts.num_lines, counts.num_points, counts.num_refused, counts.num_malformed));
 }
 
+constexpr const char* footer =
+    R"(Nothing but Culprit is needed on the machine: point exporters here, then ask.
+
+  culprit receive --journal /var/lib/culprit
+  OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317 vllm serve ...
+  remote_write: [{url: "http://localhost:4318/api/v1/write"}]    in prometheus.yml
+  culprit diagnose --from receiver --at now
+  culprit assess --from receiver)";
+
 }  // namespace
 
 void add_receive_command(Command& root, Shell& shell) {
@@ -82,6 +91,7 @@ void add_receive_command(Command& root, Shell& shell) {
         .default_text("4000000");
     command.option("--journal", request->options.journal,
                    "Folder that keeps the window across a crash");
+    command.footer(footer);
     on_run(command, shell, [request] { return run_receive(*request); });
 }
 
