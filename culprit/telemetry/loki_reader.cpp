@@ -4,8 +4,8 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <charconv>
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <map>
 #include <set>
@@ -95,10 +95,10 @@ Result<std::set<LabelNames>> names_of_streams(const HttpClient& client, TimeRang
         found.insert(std::move(names));
         return {};
     });
-    CULPRIT_TRY_STATUS(client.stream("/loki/api/v1/series",
-                                     {{"start", std::to_string(to_ns(range.begin))},
-                                      {"end", std::to_string(to_ns(range.end))}},
-                                     elements, stop));
+    CULPRIT_TRY_STATUS(client.stream(
+        "/loki/api/v1/series",
+        {{"start", std::to_string(to_ns(range.begin))}, {"end", std::to_string(to_ns(range.end))}},
+        elements, stop));
     CULPRIT_TRY_STATUS(elements.finish());
     return found;
 }
