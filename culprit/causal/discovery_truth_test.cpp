@@ -7,11 +7,13 @@
 
 #include "culprit/base/random.h"
 #include "culprit/causal/direct_lingam.h"
+#include "culprit/causal/fast_ica.h"
 #include "culprit/causal/ges.h"
 #include "culprit/causal/ica_lingam.h"
 #include "culprit/causal/pc.h"
 #include "culprit/causal/pc_single.h"
 #include "culprit/causal/pcmci.h"
+#include "culprit/causal/polar_factor.h"
 #include "culprit/causal/separation_oracle.h"
 #include "culprit/graph/enumeration.h"
 #include "culprit/stats/correlation_matrix.h"
@@ -59,6 +61,65 @@ TEST(Lingam, BothFormsRecoverNonGaussianModels) {
         expect_recovered(by_ica.model, model, "ica ");
         expect_recovered(direct_lingam(model.data, Stop()).value(), model, "direct ");
     }
+}
+
+// Eight Gaussian sources beside two that are not: full steps swing among the Gaussian ones.
+TEST(FastIca, ShorterStepsConvergeWhereFullOnesSwing) {
+    Random random(3);
+    Matrix data(3000, 10);
+    for (std::size_t v = 0; v < 10; ++v)
+        for (double& value : data.column(v)) value = v < 2 ? random.exponential() : random.normal();
+    const auto full = fast_ica(data, {.iterations_max = 300}, Stop()).value();
+    const auto shorter =
+        fast_ica(data, {.iterations_max = 300, .shortens_steps = true}, Stop()).value();
+    EXPECT_FALSE(full.has_converged);
+    EXPECT_TRUE(shorter.has_converged);
+    // The two that have a direction are found by both: a row with one weight of note.
+    for (std::size_t source = 0; source < 2; ++source) {
+        double best = 0.0;
+        for (std::size_t row = 0; row < 10; ++row) {
+            double squares = 0.0;
+            for (std::size_t v = 0; v < 10; ++v)
+                squares += shorter.unmixing(row, v) * shorter.unmixing(row, v);
+            best = std::max(best, std::pow(shorter.unmixing(row, source), 2.0) / squares);
+        }
+        EXPECT_GT(best, 0.97) << source;
+    }
+}
+
+TEST(PolarFactor, IsOrthogonalAndLeavesAPositiveFactor) {
+    for (const std::size_t p : {1U, 5U, 23U, 100U}) {
+        const std::size_t size = size_padded(p);
+        Random random(p);
+        Matrix a(p, p);
+        std::vector<double> square(size * size, 0.0);
+        for (std::size_t i = 0; i < p; ++i)
+            for (std::size_t j = 0; j < p; ++j)
+                a(i, j) = square[i + j * size] =
+                    random.normal() *
+                    std::pow(10.0, -4.0 * static_cast<double>(i) / static_cast<double>(p));
+        replace_by_polar_factor(square, p);
+        const auto q = [&](std::size_t i, std::size_t j) { return square[i + j * size]; };
+        for (std::size_t i = 0; i < p; ++i)
+            for (std::size_t j = 0; j < p; ++j) {
+                double product = 0.0;  // Q Q' = I
+                double left = 0.0;     // A Q' is symmetric
+                double right = 0.0;
+                for (std::size_t k = 0; k < p; ++k) {
+                    product += q(i, k) * q(j, k);
+                    left += a(i, k) * q(j, k);
+                    right += a(j, k) * q(i, k);
+                }
+                EXPECT_NEAR(product, i == j ? 1.0 : 0.0, 1e-13) << p;
+                EXPECT_NEAR(left, right, 1e-12) << p;
+                if (i == j) {
+                    EXPECT_GT(left, 0.0) << p;
+                }
+            }
+    }
+    std::vector<double> singular(16, 1.0);  // of rank one: no division by zero
+    replace_by_polar_factor(singular, 4);
+    for (const double value : singular) EXPECT_TRUE(std::isfinite(value));
 }
 
 TEST(Lingam, RefusesDependentColumnsAndFewRows) {
