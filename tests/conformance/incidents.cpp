@@ -286,6 +286,14 @@ Incident with_alert(const Incident& incident, TimePoint alert) {
 
 }  // namespace
 
+Incident wide_incident() {
+    const Incident full = complete_incident({.num_services = 63, .num_rows = 40, .num_traces = 60});
+    return with_values(full, [&](double v, std::size_t r, std::size_t c) {
+        if (c % 10 == 9) return full.metrics.values(c - 1)[r];
+        return c % 50 == 7 ? 3.0 : v;
+    });
+}
+
 std::vector<NamedIncident> hostile_incidents() {
     const Incident full = complete_incident();
     const std::size_t alert_row = full.metrics.first_row_at(full.alert);

@@ -31,6 +31,10 @@ Incident with_columns(const Incident& incident, const std::vector<std::size_t>& 
 /// Rows [first, last) of the metrics.
 Incident with_rows(const Incident& incident, std::size_t first, std::size_t last);
 
+/// 63 services of 8 metrics in 40 rows: every tenth column is a copy of the one before it, every
+/// fiftieth constant.
+Incident wide_incident();
+
 struct NamedIncident {
     std::string name;
     Incident incident;
