@@ -48,7 +48,8 @@ constexpr const char* footer = R"(What is written to the output folder:
   summary.md       the same to read
   index.html       the same with charts, one file
 
-A result is reused when nothing changed: case files, method, variant, options, seed, program.
+A result is reused when nothing changed: case files, method, variant, options, seed, program. What
+ran out of time is tried again when more time is allowed.
 A failed case counts as a miss. `chance` is the exact expectation of a random order.
 
 Examples:
@@ -223,7 +224,7 @@ void add_evaluate_command(Command& root, Shell& shell) {
     command.option("--seed", request->seed, "Seed of all randomness").default_text("0");
     command
         .option("--timeout", request->timeout_seconds,
-                "Seconds allowed per case and method; 0 = no limit")
+                "Seconds of processor time allowed per case and method; 0 = no limit")
         .check(not_negative())
         .default_text("300");
     command.option("--jobs", request->jobs, "Cases at a time; 0 = one per core").default_text("0");

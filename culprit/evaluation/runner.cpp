@@ -106,6 +106,8 @@ double thread_cpu_seconds() {
     return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
+constexpr std::string_view out_of_time = "used up the";  // how the reason of such a failure begins
+
 struct ChanceScores {
     Score service;
     Score metric;
@@ -176,6 +178,7 @@ private:
     void answer(CellRecord& cell, const Entrant& entrant, const Case& found,
                 const GroundTruth& truth);
     CellKey key_of(const Task& task) const;
+    bool deserves_more_time(const CellRecord& cell) const;
     void count(const CellRecord& cell);
 
     const EvaluationPlan& plan_;
@@ -212,6 +215,13 @@ void Evaluation::count(const CellRecord& cell) {
     progress_.degenerate += cell.status == CellStatus::degenerate;
 }
 
+// It ran out of less time than is allowed now.
+bool Evaluation::deserves_more_time(const CellRecord& cell) const {
+    const double allowed = std::chrono::duration<double>(plan_.timeout).count();
+    return cell.status == CellStatus::failed && cell.reason.starts_with(out_of_time) &&
+           (allowed == 0.0 || cell.cpu_seconds < allowed);
+}
+
 void Evaluation::take_from_journal() {
     progress_.total = plan_.cases.size() * entrants_.size();
     cells_.resize(progress_.total);
@@ -220,7 +230,8 @@ void Evaluation::take_from_journal() {
         loaded_.push_back(std::make_unique<LoadedCase>());
         for (std::size_t e = 0; e < entrants_.size(); ++e) {
             const Task task{c, e};
-            if (const CellRecord* known = journal_.find(key_of(task))) {
+            const CellRecord* known = journal_.find(key_of(task));
+            if (known && !deserves_more_time(*known)) {
                 cells_[c * entrants_.size() + e] = *known;
                 ++progress_.reused;
                 count(*known);
@@ -284,7 +295,7 @@ void Evaluation::answer(CellRecord& cell, const Entrant& entrant, const Case& fo
     if (!diagnosis) {
         cell.status = CellStatus::failed;
         cell.reason = deadline && deadline->has_passed()
-                          ? fmt::format("used up the {:g} s of processor time allowed",
+                          ? fmt::format("{} {:g} s of processor time allowed", out_of_time,
                                         std::chrono::duration<double>(plan_.timeout).count())
                           : diagnosis.error().message;
         return;

@@ -57,6 +57,16 @@ class Evaluate(unittest.TestCase):
         self.assertIn("mean_shift", page)
         self.assertNotRegex(page, r"(src|href)=.https?://")
 
+    def test_what_ran_out_of_time_is_tried_again_with_more(self):
+        write_dataset(self.root / "made", 2)
+        arguments = (self.root / "made", "--methods", "nsigma", "--output", self.root / "out", "--timeout")
+        for seconds, status in (("1e-9", "failed"), ("1e-9", "failed"), ("20", "ok"), ("1e-9", "ok")):
+            self.assertEqual(run(*arguments, seconds).returncode, 0)
+            cells = [c for c in lines(self.root / "out" / "results.jsonl") if c["method"] == "nsigma"]
+            self.assertEqual([c["status"] for c in cells], [status] * 4, seconds)
+        # One try that ran out of time, one that did not; the others were reused.
+        self.assertEqual(len(lines(self.root / "out" / "journal.jsonl")), 2 * 4 + 2)
+
     def test_a_killed_run_goes_on(self):
         data = write_dataset(self.root / "made", 60)
         arguments = (data, "--methods", "dummy,nsigma,baro", "--jobs", "1", "--seed", "5")
