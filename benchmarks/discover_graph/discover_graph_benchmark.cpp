@@ -2,16 +2,15 @@
 // 45 columns of 1,440 rows. Each answer is checked first: PC and FCI against a search that asks one
 // test at a time, Granger against another number of threads.
 //
-// Counters: tests_per_second, and `share_of_peak` = 12 floating-point operations per test over what
-// one core does in a loop of independent multiplications and additions.
+// Counters: tests_per_second, and `share_of_peak` = the operations that the algorithm counts (12
+// per test and n p^2 for the correlations of p columns) per processor time over benchmarks/peak.h.
 
 #include <benchmark/benchmark.h>
 
-#include <array>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 
+#include "benchmarks/peak.h"
 #include "culprit/base/random.h"
 #include "culprit/causal/fci.h"
 #include "culprit/causal/fisher_z.h"
@@ -61,29 +60,17 @@ void require(bool holds, const char* what) {
     std::abort();
 }
 
-// Multiplications and additions per second of one core, without fused operations.
-double operations_per_second() {
-    std::array<double, 64> x{};
-    for (std::size_t i = 0; i < x.size(); ++i) x[i] = 1.0 + 1e-9 * static_cast<double>(i);
-    constexpr int rounds = 2'000'000;
-    const auto start = std::chrono::steady_clock::now();
-    for (int r = 0; r < rounds; ++r) {
-        for (double& v : x) v = v * 0.999999999 + 1e-9;
-        benchmark::DoNotOptimize(x);
-    }
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    return 2.0 * static_cast<double>(x.size()) * rounds / elapsed.count();
-}
-
-void report(benchmark::State& state, double tests, unsigned num_threads) {
-    static const double peak = operations_per_second();
+void report(benchmark::State& state, double tests, double operations, unsigned num_threads) {
     state.counters["tests"] = tests;
     state.counters["tests_per_second"] =
         benchmark::Counter(tests, benchmark::Counter::kIsIterationInvariantRate);
     state.counters["share_of_peak"] =
-        benchmark::Counter(tests * operations_per_test / (peak * num_threads),
+        benchmark::Counter(operations / (peak_operations_per_second() * num_threads),
                            benchmark::Counter::kIsIterationInvariantRate);
 }
+
+// Of the correlations of p columns of n rows: one triangle of the product.
+double correlation_operations(double n, double p) { return n * p * p; }
 
 void BM_PcCausalLearn(benchmark::State& state) {
     const auto columns = static_cast<std::size_t>(state.range(0));
@@ -99,12 +86,13 @@ void BM_PcCausalLearn(benchmark::State& state) {
         const PcResult found = pc_causal_learn(test, {.num_threads = threads}).value();
         tests = static_cast<double>(found.counts.tests);
     }
-    report(state, tests, threads);
+    const auto p = static_cast<double>(columns);
+    report(state, tests, operations_per_test * tests + correlation_operations(4000, p), threads);
 }
 BENCHMARK(BM_PcCausalLearn)
     ->Args({300, 1})
     ->Args({300, 2})
-    ->UseRealTime()
+    ->MeasureProcessCPUTime()
     ->Unit(benchmark::kMillisecond);
 
 void BM_Pc(benchmark::State& state) {
@@ -114,9 +102,9 @@ void BM_Pc(benchmark::State& state) {
     double tests = 0.0;
     for (auto _ : state)
         tests = static_cast<double>(pc(FisherZ::of(data, 0.05)).value().counts.tests);
-    report(state, tests, 1);
+    report(state, tests, operations_per_test * tests + correlation_operations(4000, 300), 1);
 }
-BENCHMARK(BM_Pc)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_Pc)->Unit(benchmark::kMillisecond);
 
 void BM_Fci(benchmark::State& state) {
     const FisherZ small = FisherZ::of(sample(400, 12, 2.0, 7), 0.05);
@@ -126,9 +114,9 @@ void BM_Fci(benchmark::State& state) {
     for (auto _ : state)
         tests = static_cast<double>(
             fci(FisherZ::of(data, 0.05), {.dsep_tests_max = 1'000'000}).value().counts.tests);
-    report(state, tests, 1);
+    report(state, tests, operations_per_test * tests + correlation_operations(1440, 45), 1);
 }
-BENCHMARK(BM_Fci)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_Fci)->Unit(benchmark::kMillisecond);
 
 void BM_Granger(benchmark::State& state) {
     const auto columns = static_cast<std::size_t>(state.range(0));
@@ -138,11 +126,16 @@ void BM_Granger(benchmark::State& state) {
     for (std::size_t i = 1; i < columns; ++i)
         require(one.finding(i, i - 1, 3).gain == two.finding(i, i - 1, 3).gain, "granger");
     for (auto _ : state) benchmark::DoNotOptimize(granger(data));
-    state.counters["pairs_per_second"] =
-        benchmark::Counter(static_cast<double>(columns * (columns - 1)),
-                           benchmark::Counter::kIsIterationInvariantRate);
+    // Per lag l the moments of (l + 1) p lagged columns; per pair some 8 l^3 / 3 for two Cholesky
+    // factors and what stands between them.
+    const auto p = static_cast<double>(columns);
+    double operations = 0.0;
+    for (const double lag : {1.0, 2.0, 3.0})
+        operations += correlation_operations(1440, (lag + 1.0) * p) +
+                      p * (p - 1.0) * 8.0 * lag * lag * lag / 3.0;
+    report(state, 3.0 * p * (p - 1.0), operations, 1);
 }
-BENCHMARK(BM_Granger)->Arg(45)->Arg(300)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_Granger)->Arg(45)->Arg(300)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace culprit
