@@ -28,6 +28,7 @@ std::unique_ptr<Method> make_microscope();
 std::unique_ptr<Method> make_mmbaro();
 std::unique_ptr<Method> make_mmnsigma();
 std::unique_ptr<Method> make_monitorrank();
+std::unique_ptr<Method> make_noise_attribution();
 std::unique_ptr<Method> make_nsigma();
 std::unique_ptr<Method> make_pc_pagerank();
 std::unique_ptr<Method> make_pc_randomwalk();
@@ -70,6 +71,7 @@ constexpr CatalogEntry entries[] = {
     {"ges_pagerank", make_ges_pagerank},
     {"smooth_traversal", make_smooth_traversal},
     {"simple_rca", make_simple_rca},
+    {"noise_attribution", make_noise_attribution},
     {"culprit", make_culprit},
 };
 

@@ -20,7 +20,7 @@ class Methods(unittest.TestCase):
         names = {method["name"]: method for method in catalog()}
         self.assertEqual(sum(method["in_study"] for method in names.values()), 24)
         for name in ("mean_shift", "latest_change", "mmnsigma", "ges_pagerank", "smooth_traversal",
-                     "simple_rca", "culprit"):
+                     "simple_rca", "noise_attribution", "culprit"):
             self.assertFalse(names[name]["in_study"], name)
 
     def test_the_table_names_every_method(self):

@@ -43,6 +43,7 @@ constexpr Exemption exemptions[] = {
      "candidate parents are tried in the order of columns"},
     {Promise::column_order, "rcd", Of::both, "columns are cut into random groups by number"},
     {Promise::column_order, "circa", Of::both, orientation},
+    {Promise::column_order, "noise_attribution", Of::both, orientation},
 
     {Promise::units, "lingam_pagerank", Of::reference,
      "components are matched to columns by weights in the columns' units"},
