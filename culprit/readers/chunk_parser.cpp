@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "culprit/readers/csv_cursor.h"
+#include "culprit/readers/decimal.h"
 #include "culprit/readers/number.h"
 #include "culprit/readers/separators.h"
 #include "culprit/readers/time_text.h"
@@ -43,6 +45,7 @@ private:
     void run_plain();
     void run_quoted();
     void read_cell(std::size_t field, const char* cell, std::size_t length);
+    void read_time(std::optional<TimePoint> time);
     void read_odd_cell(std::size_t field, std::string_view cell);
     void end_row(std::size_t num_fields);
     void end_line(std::size_t num_fields, const char* begin, const char* end);
@@ -125,18 +128,33 @@ void ChunkParser::read_odd_cell(std::size_t field, std::string_view cell) {
         odd_in_row_.push_back({column, kind == CellKind::infinite, cell});
 }
 
-inline void ChunkParser::read_cell(std::size_t field, const char* cell, std::size_t length) {
+inline void ChunkParser::read_time(std::optional<TimePoint> time) {
+    has_time_ = time.has_value();
+    if (time) time_ = *time;
+}
+
+// Whole seconds since 1970 of ten digits, as most tables have them. Below 1e9 there is a point
+// among the ten bytes or zeros lead: parse_time_text's business.
+inline std::optional<TimePoint> read_seconds(const char* cell, std::size_t length,
+                                             std::size_t readable) {
+    double seconds = 0.0;
+    if (length != 10 || !parse_decimal(cell, length, readable, seconds)) return std::nullopt;
+    if (seconds < 1e9 || seconds >= static_cast<double>(unix_seconds_max)) return std::nullopt;
+    return time_from_ns(static_cast<std::int64_t>(seconds) * 1'000'000'000);
+}
+
+[[gnu::always_inline]] inline void ChunkParser::read_cell(std::size_t field, const char* cell,
+                                                          std::size_t length) {
     if (field >= layout_.target.size()) return;
     const std::size_t column = layout_.target[field];
+    const auto readable = chunk_.readable - static_cast<std::size_t>(cell - chunk_.text.data());
     if (column != no_column) {
-        const auto readable = chunk_.readable - static_cast<std::size_t>(cell - chunk_.text.data());
         if (!parse_decimal(cell, length, readable, row_[column]))
             read_odd_cell(field, {cell, length});
     } else if (field == layout_.time_field) {
         time_text_ = {cell, length};
-        const auto time = parse_time_text(time_text_);
-        has_time_ = time.has_value();
-        if (time) time_ = *time;
+        const auto time = read_seconds(cell, length, readable);
+        read_time(time ? time : parse_time_text(time_text_));
     }
 }
 
@@ -188,9 +206,7 @@ void ChunkParser::run_quoted() {
                 read_odd_cell(f, fields[f]);
             } else if (f == layout_.time_field) {
                 time_text_ = fields[f];
-                const auto time = parse_time_text(time_text_);
-                has_time_ = time.has_value();
-                if (time) time_ = *time;
+                read_time(parse_time_text(time_text_));
             }
         }
         end_row(fields.size());

@@ -10,6 +10,7 @@
 
 #include "culprit/base/random.h"
 #include "culprit/readers/csv_cursor.h"
+#include "culprit/readers/decimal.h"
 #include "culprit/readers/metrics_json_reader.h"
 #include "culprit/readers/number.h"
 #include "culprit/readers/separators.h"

@@ -49,7 +49,7 @@ double solve_upper(std::vector<double>& values, double tail, double h) {
     const auto end =
         std::partition(kth + 1, values.end(), [&](double v) { return v > low - 9.0 * h; });
     const std::span<const double> near(values.begin(), end);
-    const auto excess = [&](double x) { return upper_tail(near, n, x, h) - tail; };
+    const auto excess = [&](double x) { return std::log(upper_tail(near, n, x, h) / tail); };
     const double excess_low = excess(low);
     const double excess_high = excess(high);
     if (!(excess_low > 0.0)) return low;

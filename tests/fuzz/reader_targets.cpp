@@ -15,6 +15,7 @@
 #include "culprit/readers/case_label.h"
 #include "culprit/readers/case_summary.h"
 #include "culprit/readers/columnar_file.h"
+#include "culprit/readers/decimal.h"
 #include "culprit/readers/derived_series.h"
 #include "culprit/readers/file_bytes.h"
 #include "culprit/readers/log_reader.h"
