@@ -5,7 +5,7 @@
     nginx, its exporter, Alertmanager: real exporters; an alert's time is what --at takes
     OpenTelemetry collector -> culprit receive (gRPC and HTTP, gzip), Jaeger, files (protobuf)
     Jaeger, Loki: more than one page, bursts at one time, nothing lost at a border
-    Loki: streams without a label in common, tenants
+    Loki: streams without a label in common, tenants; TLS with a private authority, a password
     ClickHouse's engine: every row of the exporter's tables
 
 From Debian: prometheus, prometheus-alertmanager, prometheus-nginx-exporter, nginx, victoria-metrics; from
@@ -336,6 +336,37 @@ class ServersTest(unittest.TestCase):
                                fails=True)
         self.assertIn("HTTP 401", refused)
         print(f"loki: {len(found)} of {len(expected)} lines of {len(streams)} streams")
+        self.behind_a_private_authority(port)
+
+    def behind_a_private_authority(self, port):
+        """The same Loki behind nginx with TLS and a password."""
+        door = free_port()
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem",
+                        "-out", "ca.pem", "-subj", "/CN=culprit test", "-addext",
+                        "subjectAltName=IP:127.0.0.1"], cwd=self.folder, check=True, capture_output=True)
+        (self.folder / "passwords").write_text("sre:{PLAIN}s3cret\n")
+        (self.folder / "door.conf").write_text(
+            f"daemon off; pid {self.folder}/door.pid; error_log stderr; events {{}}\n"
+            f"http {{ access_log off; client_body_temp_path {self.folder}; proxy_temp_path {self.folder};"
+            f" fastcgi_temp_path {self.folder}; uwsgi_temp_path {self.folder};"
+            f" scgi_temp_path {self.folder};\n"
+            f" server {{ listen 127.0.0.1:{door} ssl; ssl_certificate {self.folder}/ca.pem;"
+            f" ssl_certificate_key {self.folder}/key.pem; auth_basic loki;"
+            f" auth_basic_user_file {self.folder}/passwords;"
+            f" location / {{ proxy_pass http://127.0.0.1:{port}; }} }} }}\n")
+        self.start(program("nginx"), "-c", self.folder / "door.conf")
+        wait_until("nginx", 60, lambda: socket.create_connection(("127.0.0.1", door)).close() is None)
+        source = (f"url: 'https://127.0.0.1:{door}', headers: {{X-Scope-OrgID: red}}, username: sre, "
+                  "attempts: 1")
+        case = self.collect("tls", f"loki: {{{source}, password: '${{LOKI_PASSWORD:-s3cret}}', "
+                            f"tls: {{ca_file: {self.folder}/ca.pem}}}}", time.time() - 5,
+                            "{baseline: 300s, suspect: 5s}")
+        self.assertEqual(len(self.lines_of(case)), 5100 + 2550 + 3000 + 1)
+        for name, rest, why in (("stranger", "password: s3cret", "certificate"),
+                                ("guess", f"password: no, tls: {{ca_file: {self.folder}/ca.pem}}", "HTTP 401")):
+            (self.folder / f"{name}.yaml").write_text(f"loki: {{{source}, {rest}}}\n")
+            self.assertIn(why, self.culprit("collect", "--from", f"{name}.yaml", "-o", "none", fails=True))
+        print("loki: the same through TLS with a private authority and a password")
 
     @staticmethod
     def lines_of(case):
