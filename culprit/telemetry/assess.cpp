@@ -290,33 +290,54 @@ void audit(const Inventory& inventory, const Catalogue& catalogue, const FaultEf
     out.score = count > 0 ? sum / count : 0.0;
 }
 
-// What a component that runs should give without being asked, and does not.
+Sight with(const Sight& sight, const Candidate& candidate) {
+    Sight more = sight;
+    more.visible.insert(candidate.signals.begin(), candidate.signals.end());
+    more.has_logs = more.has_logs || candidate.gives_logs;
+    add_derived(more.visible);
+    return more;
+}
+
+// What a component that runs should give without being asked, does not, and would tell more.
 std::optional<Candidate> left_out_of(const Component& component, const Inventory& inventory,
-                                     const Catalogue& catalogue, const FaultEffects& effects) {
+                                     const Catalogue& catalogue, const FaultEffects& effects,
+                                     const Sight& sight, const Reach& reach) {
     constexpr std::size_t names_max = 6;
     Candidate candidate{.what = component.title + ", what it leaves out", .effort = 1};
-    std::string names;
+    std::vector<std::pair<std::uint64_t, std::string>> gains;
+    std::set<std::string> ways;
     for (const Signal& signal : catalogue.signals()) {
         if (signal.component != component.name || signal.modality != Modality::metric ||
             !signal.by_default || effects.num_naming(signal.name) == 0 ||
             visibility_of(inventory, signal.name) != Visibility::absent)
             continue;
-        candidate.signals.push_back(signal.name);
-        if (candidate.signals.size() <= names_max)
-            names += (names.empty() ? "" : ", ") + signal.name;
+        const Reach after = reach_of(effects, with(sight, Candidate{.signals = {signal.name}}));
+        const std::uint64_t gain =
+            after.num_visible + after.num_apart - reach.num_visible - reach.num_apart;
+        if (gain == 0) continue;
+        gains.emplace_back(gain, signal.name);
+        if (!signal.enable.empty()) ways.insert(signal.enable);
     }
-    if (candidate.signals.empty()) return {};
-    if (candidate.signals.size() > names_max)
-        names += fmt::format(" and {} more", candidate.signals.size() - names_max);
+    if (gains.empty()) return {};
+    std::ranges::stable_sort(gains, std::ranges::greater{},
+                             [](const auto& it) { return it.first; });
+    std::string names;
+    for (const auto& [gain, name] : gains) {
+        candidate.signals.push_back(name);
+        if (candidate.signals.size() <= names_max) names += (names.empty() ? "" : ", ") + name;
+    }
+    if (gains.size() > names_max) names += fmt::format(" and {} more", gains.size() - names_max);
     candidate.how = fmt::format(
-        "it runs, but nothing has {}: look for a collector that is switched off, or a "
-        "metric_relabel_configs rule that drops them",
+        "it runs, but gives no {}: a collector that is switched off, a metric_relabel_configs rule "
+        "that drops it, or a feature that is not in use",
         names);
+    for (const std::string& way : ways) candidate.how += "; " + way;
     return candidate;
 }
 
 std::vector<Candidate> candidates_of(const Inventory& inventory, const Catalogue& catalogue,
-                                     const FaultEffects& effects) {
+                                     const FaultEffects& effects, const Sight& sight,
+                                     const Reach& reach) {
     std::vector<Candidate> candidates;
     std::set<std::string> seen;
     for (const auto& [name, signal] : inventory.signals)
@@ -350,19 +371,12 @@ std::vector<Candidate> candidates_of(const Inventory& inventory, const Catalogue
         }
         if (!seen.contains(component.name)) {
             if (!whole.signals.empty()) candidates.push_back(std::move(whole));
-        } else if (auto rest = left_out_of(component, inventory, catalogue, effects)) {
+        } else if (auto rest =
+                       left_out_of(component, inventory, catalogue, effects, sight, reach)) {
             candidates.push_back(std::move(*rest));
         }
     }
     return candidates;
-}
-
-Sight with(const Sight& sight, const Candidate& candidate) {
-    Sight more = sight;
-    more.visible.insert(candidate.signals.begin(), candidate.signals.end());
-    more.has_logs = more.has_logs || candidate.gives_logs;
-    add_derived(more.visible);
-    return more;
 }
 
 std::vector<std::string> examples_of(const FaultEffects& effects, const Reach& before,
@@ -469,7 +483,8 @@ Assessment assess(const Inventory& inventory, const Catalogue& catalogue,
     for (std::size_t f = 0; f < effects.size(); ++f)
         if (!reach.leaves_trace[f]) out.blind.push_back(effects.fault(f).name);
     out.groups = groups_of(effects, reach);
-    choose_additions(effects, sight, candidates_of(inventory, catalogue, effects), out);
+    choose_additions(effects, sight, candidates_of(inventory, catalogue, effects, sight, reach),
+                     out);
     return out;
 }
 

@@ -66,6 +66,17 @@ TEST(AssessTest, NamesBlindAndAlikeFaultsAndWhatWouldSeparateThem) {
     EXPECT_THAT(assessment_text(assessment), HasSubstr("blind to 1 of 3"));
 }
 
+TEST(AssessTest, AComponentThatRunsIsAskedForWhatItLeavesOut) {
+    const Assessment assessment =
+        assess(seeing({"node_load1"}), Catalogue::builtin(), FaultLibrary::builtin());
+    EXPECT_THAT(assessment.blind, Contains("Clock skew"));
+    std::string how;
+    for (const Addition& addition : assessment.additions)
+        if (addition.what == "Prometheus node exporter, what it leaves out") how = addition.how;
+    EXPECT_THAT(how, HasSubstr("gives no node_"));
+    EXPECT_THAT(how, HasSubstr("--collector.timex"));
+}
+
 TEST(AssessTest, SeeingEverythingLeavesNothingToAdd) {
     const FaultLibrary faults = three_faults();
     const Assessment assessment =
