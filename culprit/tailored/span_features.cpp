@@ -18,6 +18,7 @@ constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
 constexpr double spans_min = 10.0;  // of a signal: fewer tell nothing about a change
 constexpr std::string_view path = "engine.path_residual";
 constexpr std::string_view request = "istio_request_duration_milliseconds";
+constexpr std::string_view completed = "engine.completed";
 
 /// Words of an operation's name and the phase of a request that they speak of; the first that fits.
 struct Phase {
@@ -79,8 +80,10 @@ public:
                 if (!phase.empty()) add(i, phase, to_seconds(spans_.duration[i]), i);
                 continue;
             }
-            if (!callers_.contains(spans_.service[i]))
+            if (!callers_.contains(spans_.service[i])) {
                 add(i, request, 1e3 * to_seconds(spans_.duration[i]), i);
+                add(i, completed, 1.0, i);
+            }
             if (p != spans_.size() && remote_[p] == 1)
                 add(i, path, std::max(0.0, to_seconds(spans_.duration[p] - spans_.duration[i])), p);
         }
@@ -96,14 +99,32 @@ public:
                             .kind = FeatureKind::average};
             if (series.total < spans_min || known.contains({feature.service, feature.signal}))
                 continue;
-            feature.values.assign(frame_.num_rows(), nan_value);
-            for (std::size_t r = 0; r < feature.values.size(); ++r)
-                if (series.count[r] > 0.0) feature.values[r] = series.sum[r] / series.count[r];
+            if (key.second == completed)
+                make_rate(feature, series);
+            else
+                make_average(feature, series);
             features.push_back(std::move(feature));
         }
     }
 
 private:
+    void make_average(Feature& feature, const Series& series) const {
+        feature.values.assign(frame_.num_rows(), nan_value);
+        for (std::size_t r = 0; r < feature.values.size(); ++r)
+            if (series.count[r] > 0.0) feature.values[r] = series.sum[r] / series.count[r];
+    }
+
+    /// Nothing ended in a row in which others' spans did: 0, not unknown.
+    void make_rate(Feature& feature, const Series& series) const {
+        feature.kind = FeatureKind::rate;
+        feature.unit = "{request}/s";
+        feature.counts_events = true;
+        feature.values.assign(frame_.num_rows(), nan_value);
+        const double step = std::max(1e-9, to_seconds(frame_.step()));
+        for (std::size_t r = first_row_; r <= last_row_; ++r)
+            feature.values[r] = series.count[r] / step;
+    }
+
     /// `value` of the component of span i, in the row in which span `ended` ends.
     void add(std::size_t i, std::string_view signal, double value, std::size_t ended) {
         const std::size_t row = frame_.first_row_at(spans_.end(ended));
@@ -114,6 +135,8 @@ private:
             series.sum.assign(frame_.num_rows(), 0.0);
             series.count.assign(frame_.num_rows(), 0.0);
         }
+        first_row_ = std::min(first_row_, row);
+        last_row_ = std::max(last_row_, row);
         series.sum[row] += value;
         series.count[row] += 1.0;
         series.total += 1.0;
@@ -124,6 +147,8 @@ private:
     std::vector<std::size_t> parent_;  // index of the parent span; the number of spans when none
     std::vector<std::size_t> remote_;  // children in other components
     std::set<std::uint32_t> callers_;
+    std::size_t first_row_ = std::numeric_limits<std::size_t>::max();  // that a span ended in
+    std::size_t last_row_ = 0;
     std::vector<std::string_view> phases_;  // of operations
     std::map<std::pair<std::uint32_t, std::string_view>, Series> series_;
 };

@@ -17,12 +17,14 @@ namespace culprit::tailored {
 ///   engine.decode_time        of decode,
 ///   engine.frontend_residual  of a tokenizer
 ///   istio_request_duration_milliseconds   server span, where the component calls nobody else
+///   engine.completed          such spans that end, per second
 ///
 /// A caller's span counts only when it waits for one other component: the way's share of a span
-/// that fans out cannot be told. Phases count only for components with engine phases of some kind.
+/// that fans out cannot be told. Phases are children within one component.
 ///
-/// Units: seconds; ms for the last.   Assumes: parent and child name each other by id; clocks may
-/// differ, since only durations are compared.   Cost: O(spans + features) time and memory.
+/// Units: seconds; ms for istio_request_duration_milliseconds.   Assumes: parent and child name
+/// each other by id; clocks may differ, since only durations are compared.   Cost: O(spans +
+/// features) time and memory.
 void add_span_features(std::vector<Feature>& features, const SpanTable& spans, const Frame& frame);
 
 }  // namespace culprit::tailored
