@@ -211,6 +211,7 @@ std::string quantity_text(double value, const std::string& unit) {
         if (size > 0.0 && size < 1.0) return number(value * 1e3) + " ms";
         return number(value) + " s";
     }
+    if (unit == "Hz" && std::abs(value) >= 1e6) return number(value * 1e-6) + " MHz";
     if (unit == "By" || unit == "By/s") {
         static constexpr Prefix prefixes[] = {
             {1e12, 1e12, " TB"}, {1e9, 1e9, " GB"}, {1e6, 1e6, " MB"}, {1e3, 1e3, " kB"}};

@@ -15,21 +15,43 @@ namespace {
 
 constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
 
-/// The study's metric columns and the signal that each of them shows.
-struct StudyName {
+/// Names that are no exporter's and the signal that each shows: the study's columns, and what
+/// people write when they name a column by hand.
+struct ShortName {
     std::string_view metric;
     std::string_view signal;
 };
-constexpr std::array study_names = {
-    StudyName{"ctn_cpu", "container_cpu_usage_seconds_total"},
-    StudyName{"ctn_memory", "container_memory_working_set_bytes"},
-    StudyName{"ctn_network", "container_network_transmit_packets_total"},
-    StudyName{"ctn_gpu", "gpu.utilization"},
-    StudyName{"node_cpu", "node_cpu_seconds_total"},
-    StudyName{"node_network", "node_network_transmit_packets_total"},
-    StudyName{"node_memory", "ray_node_mem_used"},
-    StudyName{"latency-90", "istio_request_duration_milliseconds"},
-    StudyName{"latency", "istio_request_duration_milliseconds"},
+constexpr std::array short_names = {
+    ShortName{"ctn_cpu", "container_cpu_usage_seconds_total"},
+    ShortName{"ctn_memory", "container_memory_working_set_bytes"},
+    ShortName{"ctn_network", "container_network_transmit_packets_total"},
+    ShortName{"ctn_gpu", "gpu.utilization"},
+    ShortName{"node_cpu", "node_cpu_seconds_total"},
+    ShortName{"node_network", "node_network_transmit_packets_total"},
+    ShortName{"node_memory", "ray_node_mem_used"},
+    ShortName{"latency-90", "istio_request_duration_milliseconds"},
+    ShortName{"latency", "istio_request_duration_milliseconds"},
+    ShortName{"cpu", "container_cpu_usage_seconds_total"},
+    ShortName{"cpu_usage", "container_cpu_usage_seconds_total"},
+    ShortName{"mem", "container_memory_working_set_bytes"},
+    ShortName{"memory", "container_memory_working_set_bytes"},
+    ShortName{"memory_usage", "container_memory_working_set_bytes"},
+    ShortName{"gpu_util", "gpu.utilization"},
+    ShortName{"gpu_utilization", "gpu.utilization"},
+    ShortName{"gpu_power", "gpu.power"},
+    ShortName{"gpu_power_usage", "gpu.power"},
+    ShortName{"gpu_temp", "gpu.temperature"},
+    ShortName{"gpu_temperature", "gpu.temperature"},
+    ShortName{"gpu_sm_clock", "gpu.sm_clock"},
+    ShortName{"gpu_memory_used", "gpu.memory_used"},
+    ShortName{"ttft", "engine.ttft"},
+    ShortName{"tpot", "engine.itl"},
+    ShortName{"itl", "engine.itl"},
+    ShortName{"queue_time", "engine.queue_time"},
+    ShortName{"kv_cache_usage", "engine.kv_usage"},
+    ShortName{"num_requests_running", "engine.running"},
+    ShortName{"num_requests_waiting", "engine.waiting"},
+    ShortName{"tokens_per_second", "engine.generation_tokens"},
 };
 
 /// What a metric name means, looked up once per distinct name.
@@ -42,7 +64,7 @@ struct Meaning {
 };
 
 Meaning meaning_of(const Catalogue& catalogue, const std::string& metric) {
-    for (const StudyName& name : study_names)
+    for (const ShortName& name : short_names)
         if (metric == name.metric) return {.signal = std::string(name.signal)};
     // A collector may already have made numbers of a histogram or a counter: keep means, rates and
     // the share of prefix hits, leave quantiles.
@@ -256,6 +278,10 @@ private:
             feature.values = std::move(parts.sum.empty() ? parts.count : parts.sum);
             for (double& v : feature.values) v /= step;
         }
+        // The same quantity as a ratio under a name that promises per cent, or by a newer exporter.
+        if (feature.unit == "%" &&
+            std::ranges::all_of(feature.values, [](double v) { return !(v > 1.0); }))
+            feature.unit = "1";
         return feature;
     }
 

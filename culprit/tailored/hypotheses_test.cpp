@@ -150,6 +150,7 @@ TEST(QuantityText, ChoosesThePrefix) {
     EXPECT_EQ(quantity_text(0.0124, "s"), "12.4 ms");
     EXPECT_EQ(quantity_text(5.3e9, "By"), "5.3 GB");
     EXPECT_EQ(quantity_text(1980, "MHz"), "1980 MHz");
+    EXPECT_EQ(quantity_text(1.98e9, "Hz"), "1980 MHz");
     EXPECT_EQ(quantity_text(0.31, "1"), "31 %");
     EXPECT_EQ(quantity_text(0, "/s"), "0/s");
 }
