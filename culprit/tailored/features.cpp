@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <map>
 #include <unordered_map>
@@ -61,7 +62,17 @@ struct Meaning {
     std::string unit;
     SignalType type = SignalType::gauge;
     bool bad_when_up = false;
+    std::uint32_t bits = 0;  // of a bit mask: the signal is whether one of them is set
 };
+
+/// What the bits of NVML's clock event reasons say (nvml.h, nvmlClocksEventReason*). An idle GPU
+/// (bit 0) lowers its clocks too; that is no event.
+std::array<Meaning, 4> clock_event_reasons() {
+    return {Meaning{.signal = "gpu.clock_event_reasons", .bits = ~std::uint32_t{1}},
+            Meaning{.signal = "gpu.event_power_cap", .bits = 0x4},
+            Meaning{.signal = "gpu.event_thermal", .bits = 0x20 | 0x40},
+            Meaning{.signal = "gpu.event_power_brake", .bits = 0x80}};
+}
 
 Meaning meaning_of(const Catalogue& catalogue, const std::string& metric) {
     for (const ShortName& name : short_names)
@@ -112,6 +123,15 @@ std::vector<double> starts(std::span<const double> values) {
         out[r] = std::isfinite(last) && values[r] != last ? 1.0 : 0.0;
         last = values[r];
     }
+    return out;
+}
+
+/// 1 where one of the bits is set, 0 where none is; NaN where the value is no bit mask.
+std::vector<double> any_bit(std::span<const double> values, std::uint32_t bits) {
+    std::vector<double> out(values.size(), nan_value);
+    for (std::size_t r = 0; r < values.size(); ++r)
+        if (values[r] >= 0.0 && values[r] < 4294967296.0 && values[r] == std::floor(values[r]))
+            out[r] = (static_cast<std::uint32_t>(values[r]) & bits) != 0 ? 1.0 : 0.0;
     return out;
 }
 
@@ -189,14 +209,10 @@ public:
         if (fresh) found->second = meaning_of(catalogue_, metric);
         const Meaning& meaning = found->second;
         if (meaning.signal.empty() || column.service.empty() || is_idle_cpu(column)) return;
-        const auto key = std::make_pair(column.service, meaning.signal);
-        auto [at, made] = index_.try_emplace(key, parts_.size());
-        if (made) {
-            parts_.emplace_back();
-            keys_.push_back(key);
-        }
-        parts_[at->second].columns.push_back(c);
-        parts_[at->second].meanings.push_back(&meaning);
+        if (meaning.signal == reasons_.front().signal)
+            for (const Meaning& reason : reasons_) assign(column.service, reason, c);
+        else
+            assign(column.service, meaning, c);
     }
 
     Result<std::vector<Feature>> take(const Stop& stop, unsigned num_threads) {
@@ -222,9 +238,23 @@ public:
     }
 
 private:
+    void assign(const std::string& service, const Meaning& meaning, std::size_t c) {
+        const auto key = std::make_pair(service, meaning.signal);
+        auto [at, made] = index_.try_emplace(key, parts_.size());
+        if (made) {
+            parts_.emplace_back();
+            keys_.push_back(key);
+        }
+        parts_[at->second].columns.push_back(c);
+        parts_[at->second].meanings.push_back(&meaning);
+    }
+
     void absorb(Parts& parts, const Meaning& meaning, std::size_t c) {
         const auto values = frame_.values(c);
-        if (meaning.part == "sum") {
+        if (meaning.bits != 0) {
+            add_into(parts.level, any_bit(values, meaning.bits));
+            parts.num_levels += 1.0;
+        } else if (meaning.part == "sum") {
             add_into(parts.sum, increases(values));
         } else if (meaning.part == "count") {
             add_into(parts.count, increases(values));
@@ -333,6 +363,7 @@ private:
     const Frame& frame_;
     const Catalogue& catalogue_;
     std::unordered_map<std::string, Meaning> meanings_;  // its elements stay where they are
+    const std::array<Meaning, 4> reasons_ = clock_event_reasons();
     std::map<std::pair<std::string, std::string>, std::size_t> index_;
     std::vector<std::pair<std::string, std::string>> keys_;
     std::vector<Parts> parts_;
