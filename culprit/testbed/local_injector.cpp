@@ -12,6 +12,7 @@
 #include <chrono>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "culprit/base/clock.h"
 #include "culprit/testbed/accelerator.h"
@@ -367,6 +368,38 @@ private:
         return read_back(fault);
     }
 
+    /// Bytes in the files that are the component's standard output.
+    std::uintmax_t output_bytes(const std::string& component) const {
+        std::set<std::string> files;
+        std::error_code error;
+        for (const pid_t pid : tree_.processes(component))
+            files.insert(fs::read_symlink(fmt::format("/proc/{}/fd/1", pid), error));
+        std::uintmax_t bytes = 0;
+        for (const std::string& file : files)
+            if (fs::is_regular_file(file, error)) bytes += fs::file_size(file, error);
+        return bytes;
+    }
+
+    /// The lines must arrive in the component's output: a flood that nobody can see is none.
+    Status flood_log(const FaultSpec& fault) {
+        constexpr double bytes_per_line_min = 20.0;
+        const double rate = fault.parameter("lines_per_second");
+        const auto before = output_bytes(fault.target);
+        CULPRIT_TRY_STATUS(
+            set_integer(fault, Field::log_lines_per_s, static_cast<std::int64_t>(rate)));
+        std::uintmax_t now = before;
+        for (int wait = 0; wait < 60; ++wait) {
+            sleep_seconds(0.05);
+            now = output_bytes(fault.target);
+            if (static_cast<double>(now) > static_cast<double>(before) + bytes_per_line_min * rate)
+                return {};
+        }
+        return fail(ErrorCode::unavailable,
+                    fmt::format("expected {:.0f} lines per second in the output of {}, found {} "
+                                "bytes in 3 s",
+                                rate, fault.target, now - before));
+    }
+
     Status start_engine_or_proxy_fault(const FaultSpec& fault) {
         const auto kind = fault.kind->name;
         if (kind == "engine_stuck") return set_integer(fault, Field::stuck, 1);
@@ -384,9 +417,7 @@ private:
             return set_integer(
                 fault, Field::tokenizer_delay_us,
                 static_cast<std::int64_t>(1000 * fault.parameter("milliseconds_per_kilobyte")));
-        if (kind == "log_flood")
-            return set_integer(fault, Field::log_lines_per_s,
-                               static_cast<std::int64_t>(fault.parameter("lines_per_second")));
+        if (kind == "log_flood") return flood_log(fault);
         if (kind == "misrouting") {
             const auto favourite = settings_.address_of(
                 fmt::format("ray-replicas-{:.0f}", fault.parameter("replica")));
