@@ -143,6 +143,7 @@ private:
     Status finish(Collection& out) {
         Incident& incident = out.incident_case.incident;
         incident.changes = facts_.take_changes();
+        builder_->lay_scrapes_at_what_they_scrape();
         CULPRIT_TRY_STATUS(add_derived_signals(*builder_));
         CULPRIT_TRY_STATUS(add_change_columns(incident.changes, *builder_));
         CULPRIT_TRY(incident.metrics, builder_->build());

@@ -75,6 +75,41 @@ Status FrameBuilder::add(LiveColumn column, std::span<const double> values) {
     return {};
 }
 
+void FrameBuilder::lay_scrapes_at_what_they_scrape() {
+    struct Scraped {
+        std::set<std::string> services;
+        std::set<std::string> hosts;
+    };
+    const auto label = [](const LiveColumn& column, const char* name) {
+        const auto found = column.labels.find(name);
+        return found == column.labels.end() ? std::string{} : found->second;
+    };
+    const auto is_nameless = [&](const LiveColumn& column) {
+        const std::string instance = label(column, "instance");
+        return !column.service.empty() &&
+               (instance == column.service || instance.starts_with(column.service + ":"));
+    };
+    std::map<std::pair<std::string, std::string>, Scraped> targets;
+    for (const LiveColumn& column : columns_) {
+        if (is_nameless(column)) continue;
+        Scraped& scraped = targets[{label(column, "job"), label(column, "instance")}];
+        scraped.services.insert(column.service);
+        if (const std::string host = label(column, "host"); !host.empty())
+            scraped.hosts.insert(host);
+    }
+    for (LiveColumn& column : columns_) {
+        if (!is_nameless(column)) continue;
+        const auto found = targets.find({label(column, "job"), label(column, "instance")});
+        if (found == targets.end()) continue;
+        const auto& [services, hosts] = found->second;
+        if (services.size() == 1)
+            column.service = *services.begin();
+        else if (hosts.size() == 1)
+            column.service = *hosts.begin();
+        column.labels["entity"] = column.service;
+    }
+}
+
 Result<std::vector<double>> FrameBuilder::values(std::size_t index) const {
     std::vector<double> out(grid_.num_points);
     const std::size_t size = out.size() * sizeof(double);

@@ -42,6 +42,10 @@ public:
     Status add(LiveColumn column, std::span<const double> values);
     std::size_t num_columns() const { return columns_.size(); }
     const LiveColumn& column(std::size_t index) const { return columns_[index]; }
+    /// Series about a scrape (`up`, `scrape_duration_seconds`) name only the exporter's address.
+    /// They go to the one service that the other series of that job and address speak of, or else
+    /// to the one host.
+    void lay_scrapes_at_what_they_scrape();
     /// Values of a column; reads them back from the file.
     Result<std::vector<double>> values(std::size_t index) const;
     /// Columns sorted by name, mapped from disk. Names are "<service>_<metric>", with the labels

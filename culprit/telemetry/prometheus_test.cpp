@@ -243,6 +243,30 @@ TEST(PrometheusCollectorTest, CollectsWhatArrivesAndSaysWhatDoesNot) {
     EXPECT_DOUBLE_EQ(frame->values(*median)[1], 1.0);
 }
 
+TEST(FrameBuilderTest, ScrapesGoToWhatTheyScrape) {
+    auto builder = FrameBuilder::open(
+        SampleGrid::covering({time_from_seconds(100), time_from_seconds(110)}, 5000), "/tmp");
+    ASSERT_TRUE(builder.has_value());
+    const auto add = [&](const char* service, const char* metric, const char* job,
+                         const Labels& labels) {
+        LiveColumn column{.service = service, .metric = metric, .labels = labels};
+        column.labels["job"] = job;
+        column.labels["instance"] = "10.0.0.9:9400";
+        const std::vector<double> values((*builder)->grid().num_points, 1.0);
+        ASSERT_TRUE((*builder)->add(std::move(column), values).has_value());
+    };
+    for (const char* job : {"nginx", "gpu", "mixed"}) add("10.0.0.9", "up", job, {});
+    add("proxy", "requests", "nginx", {});
+    for (const char* pod : {"ray-0", "ray-1"}) {
+        add(pod, "clock", "gpu", {{"host", "node-a"}});
+        add(pod, "clock", "mixed", {{"host", pod}});
+    }
+    (*builder)->lay_scrapes_at_what_they_scrape();
+    std::vector<std::string> services;
+    for (std::size_t c = 0; c < 3; ++c) services.push_back((*builder)->column(c).service);
+    EXPECT_THAT(services, ElementsAre("proxy", "node-a", "10.0.0.9"));
+}
+
 TEST(PrometheusCollectorTest, AServerThatIsDownIsAnErrorOfTheSource) {
     FakeTransport transport(
         [](const HttpRequest&, std::size_t) -> FakeTransport::Answer { return {.status = 0}; });

@@ -9,8 +9,8 @@
     ClickHouse's engine: every row of the exporter's tables
 
 From Debian: prometheus, prometheus-alertmanager, prometheus-nginx-exporter, nginx, victoria-metrics; from
-tests/live/servers/build, in SERVERS: collector, jaeger, loki; from PyPI: chdb. What is not there
-is skipped and said so.
+tests/live/servers/build, in SERVERS: collector, jaeger, loki; from PyPI: chdb. What is not there is
+skipped and said so.
 """
 import csv
 import http.server
