@@ -112,6 +112,17 @@ TEST(Explainer, NamesTheTemplateThatAppeared) {
     EXPECT_GT(log.score, 5.0);
 }
 
+TEST(Explainer, TakesAReportOfManyLinesForOneEvent) {
+    Incident incident = made_incident();
+    auto logs = std::make_shared<LogTable>();
+    for (std::size_t row = 0; row < num_rows; ++row) logs->add(at(row), "head", "tick");
+    for (int line = 0; line < 100; ++line)
+        logs->add(at(150), "head", "state of queue " + std::to_string(line) + " is idle");
+    incident.logs = logs;
+    for (const Evidence& e : Explainer(incident).evidence_of("head"))
+        EXPECT_FALSE(std::holds_alternative<LogEvidence>(e));
+}
+
 TEST(Explainer, SeesAnOperationThatTakesLonger) {
     Incident incident = made_incident();
     auto spans = std::make_shared<SpanTable>();

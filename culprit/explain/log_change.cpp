@@ -1,9 +1,11 @@
 #include "culprit/explain/log_change.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <unordered_map>
+#include <utility>
 
 #include "culprit/logs/template_miner.h"
 #include "culprit/stats/robust_shift.h"
@@ -13,11 +15,37 @@ namespace {
 
 constexpr std::size_t example_bytes_max = 400;
 
+/// Records of one template in one window, and how they come: one by one or in batches.
+class Arrivals {
+public:
+    void add(TimePoint time) {
+        const auto second = std::chrono::floor<std::chrono::seconds>(time);
+        if (second != second_) squares_ += square(std::exchange(in_second_, 0.0));
+        second_ = second;
+        in_second_ += 1.0;
+        number_ += 1.0;
+    }
+    double number() const { return number_; }
+    /// Variance over mean of the number per second, at least 1.
+    double dispersion(double seconds) const {
+        if (number_ == 0.0 || seconds <= 0.0) return 1.0;
+        const double mean = number_ / seconds;
+        return std::max(1.0, ((squares_ + square(in_second_)) / seconds - mean * mean) / mean);
+    }
+
+private:
+    static double square(double x) { return x * x; }
+    double number_ = 0.0;
+    double squares_ = 0.0;  // over the seconds that are over
+    double in_second_ = 0.0;
+    std::chrono::sys_seconds second_{};
+};
+
 struct Count {
     std::uint32_t source = 0;
     std::uint32_t template_id = 0;
-    double baseline = 0;
-    double suspect = 0;
+    Arrivals baseline;
+    Arrivals suspect;
     std::size_t first_in_suspect = 0;  // record
     std::size_t any_record = 0;
 };
@@ -49,12 +77,12 @@ std::vector<Count> count_records(const Incident& incident, const LogTemplates& t
                 {.source = logs.source[r], .template_id = templates.of_record[r], .any_record = r});
         Count& count = counts[at->second];
         if (!is_suspect) {
-            count.baseline += 1;
+            count.baseline.add(logs.time[r]);
             continue;
         }
-        if (count.suspect == 0 || logs.time[r] < logs.time[count.first_in_suspect])
+        if (count.suspect.number() == 0 || logs.time[r] < logs.time[count.first_in_suspect])
             count.first_in_suspect = r;
-        count.suspect += 1;
+        count.suspect.add(logs.time[r]);
     }
     return counts;
 }
@@ -71,14 +99,18 @@ std::vector<LogEvidence> log_changes(const Incident& incident, double score_min)
     if (baseline_minutes <= 0 || suspect_minutes <= 0) return changes;
     const LogTemplates templates = mine_templates(logs);
     for (const Count& count : count_records(incident, templates)) {
-        const double score =
-            stats::count_shift(count.baseline, baseline_minutes, count.suspect, suspect_minutes);
+        const double before = count.baseline.number();
+        const double after = count.suspect.number();
+        const double dispersion = std::max(count.baseline.dispersion(60.0 * baseline_minutes),
+                                           count.suspect.dispersion(60.0 * suspect_minutes));
+        const double score = stats::count_shift(before, baseline_minutes, after, suspect_minutes) /
+                             std::sqrt(dispersion);
         if (std::abs(score) < score_min) continue;
-        const std::size_t example = count.suspect > 0 ? count.first_in_suspect : count.any_record;
+        const std::size_t example = after > 0 ? count.first_in_suspect : count.any_record;
         changes.push_back({.source = std::string(logs.sources[count.source]),
                            .log_template = cut(templates.templates[count.template_id].text),
-                           .baseline_per_minute = count.baseline / baseline_minutes,
-                           .suspect_per_minute = count.suspect / suspect_minutes,
+                           .baseline_per_minute = before / baseline_minutes,
+                           .suspect_per_minute = after / suspect_minutes,
                            .score = score,
                            .first_seen = logs.time[example],
                            .example = cut(logs.message(example))});
