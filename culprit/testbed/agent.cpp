@@ -79,25 +79,59 @@ struct NetworkCounters {
     std::array<double, 8> values{};  // receive bytes packets errors dropped, transmit likewise
     double retransmitted = 0;
 };
+using DeviceCounters = std::map<std::string, std::array<double, 8>>;
 
-NetworkCounters network_counters(pid_t pid) {
-    NetworkCounters sum;
-    const auto devices = read_text_file(fmt::format("/proc/{}/net/dev", pid));
-    if (devices) {
-        std::istringstream lines(*devices);
-        std::string line;
-        while (std::getline(lines, line)) {
-            const auto colon = line.find(':');
-            if (colon == std::string::npos || line.find("lo:") != std::string::npos) continue;
-            std::istringstream fields(line.substr(colon + 1));
-            std::array<double, 16> numbers{};
-            for (auto& number : numbers) fields >> number;
-            for (std::size_t i = 0; i < 4; ++i) {
-                sum.values[i] += numbers[i];
-                sum.values[4 + i] += numbers[8 + i];
-            }
+DeviceCounters device_counters(pid_t pid) {
+    DeviceCounters devices;
+    std::istringstream lines(read_text_file(fmt::format("/proc/{}/net/dev", pid)).value_or(""));
+    std::string line;
+    while (std::getline(lines, line)) {
+        const auto colon = line.find(':');
+        if (colon == std::string::npos || line.find("lo:") != std::string::npos) continue;
+        std::istringstream fields(line.substr(colon + 1));
+        std::array<double, 16> numbers{};
+        for (auto& number : numbers) fields >> number;
+        auto& values = devices[line.substr(0, colon)];
+        for (std::size_t i = 0; i < 4; ++i) {
+            values[i] = numbers[i];
+            values[4 + i] = numbers[8 + i];
         }
     }
+    return devices;
+}
+
+/// Sums a component's devices so that the sum never falls: what a device that is gone has counted
+/// stays counted. (The wire of a network fault comes and goes; a sum that falls reads as a
+/// restarted counter, and the whole of it as traffic of one second.)
+class NetworkHistory {
+public:
+    std::array<double, 8> total(const std::string& component, const DeviceCounters& devices) {
+        const std::lock_guard lock(mutex_);
+        Past& past = past_[component];
+        if (devices.empty()) return past.sum;  // nobody there to ask: the devices are not gone
+        for (const auto& [name, values] : past.devices) {
+            const auto now = devices.find(name);
+            if (now == devices.end() || now->second[0] < values[0] || now->second[4] < values[4])
+                for (std::size_t i = 0; i < values.size(); ++i) past.gone[i] += values[i];
+        }
+        past.devices = devices;
+        past.sum = past.gone;
+        for (const auto& [name, values] : devices)
+            for (std::size_t i = 0; i < values.size(); ++i) past.sum[i] += values[i];
+        return past.sum;
+    }
+
+private:
+    struct Past {
+        DeviceCounters devices;
+        std::array<double, 8> gone{};
+        std::array<double, 8> sum{};
+    };
+    std::mutex mutex_;
+    std::map<std::string, Past> past_;
+};
+
+double retransmitted_segments(pid_t pid) {
     const auto protocols = read_text_file(fmt::format("/proc/{}/net/snmp", pid));
     if (protocols) {
         std::istringstream lines(*protocols);
@@ -114,10 +148,10 @@ NetworkCounters network_counters(pid_t pid) {
             std::string name;
             std::string number;
             while (names >> name && numbers >> number)
-                if (name == "RetransSegs") sum.retransmitted = std::strtod(number.c_str(), nullptr);
+                if (name == "RetransSegs") return std::strtod(number.c_str(), nullptr);
         }
     }
-    return sum;
+    return 0;
 }
 
 struct ContainerSample {
@@ -128,7 +162,8 @@ struct ContainerSample {
     std::optional<double> cores;
 };
 
-std::vector<ContainerSample> sample_containers(const Settings& settings, const CgroupTree& tree) {
+std::vector<ContainerSample> sample_containers(const Settings& settings, const CgroupTree& tree,
+                                               NetworkHistory& history) {
     std::vector<ContainerSample> samples;
     for (const auto& component : settings.components()) {
         auto usage = tree.usage(component.name);
@@ -140,7 +175,9 @@ std::vector<ContainerSample> sample_containers(const Settings& settings, const C
                                .usage = *usage};
         const auto pids = tree.processes(component.name);
         sample.processes = static_cast<double>(pids.size());
-        if (!pids.empty()) sample.network = network_counters(pids.front());
+        sample.network.values = history.total(
+            component.name, pids.empty() ? DeviceCounters{} : device_counters(pids.front()));
+        if (!pids.empty()) sample.network.retransmitted = retransmitted_segments(pids.front());
         if (auto cores = tree.cpu_cores(component.name)) sample.cores = *cores;
         samples.push_back(std::move(sample));
     }
@@ -215,8 +252,9 @@ const std::vector<ContainerFamily>& container_families() {
     return families;
 }
 
-std::string container_metrics(const Settings& settings, const CgroupTree& tree) {
-    const auto samples = sample_containers(settings, tree);
+std::string container_metrics(const Settings& settings, const CgroupTree& tree,
+                              NetworkHistory& history) {
+    const auto samples = sample_containers(settings, tree, history);
     Exposition text;
     for (const auto& family : container_families()) {
         text.family(family.name, family.type, family.help);
@@ -584,7 +622,8 @@ private:
                 response.set_content(make(), "text/plain; version=0.0.4");
             });
         };
-        metrics("/metrics/containers", [this] { return container_metrics(settings_, tree_); });
+        metrics("/metrics/containers",
+                [this] { return container_metrics(settings_, tree_, network_); });
         metrics("/metrics/node", [] { return node_metrics(); });
         metrics("/metrics/accelerators", [this] { return accelerators_.metrics(); });
         metrics("/metrics/nginx", [this] { return proxy_.metrics(settings_); });
@@ -637,6 +676,7 @@ private:
 
     const Settings& settings_;
     CgroupTree tree_;
+    NetworkHistory network_;
     Accelerators accelerators_;
     ProxyMetrics proxy_;
     LineFile logs_;
