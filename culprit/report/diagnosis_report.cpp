@@ -62,6 +62,10 @@ Json json_of(const MethodAnswer& answer, std::optional<std::size_t> top) {
     return json;
 }
 
+std::string counted(std::size_t count, std::string_view noun) {
+    return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 }  // namespace
 
 std::string_view MethodAnswer::status() const {
@@ -82,19 +86,19 @@ Coverage coverage_of(const Incident& incident) {
     };
     const Frame& metrics = incident.metrics;
     note(metrics.num_columns() > 0 && metrics.num_rows() > 0,
-         fmt::format("{} metrics of {} services every {}, {} rows", metrics.num_columns(),
-                     services_of(incident).size(), format_duration(metrics.step()),
-                     metrics.num_rows()),
+         fmt::format("{} of {} every {}, {}", counted(metrics.num_columns(), "metric"),
+                     counted(services_of(incident).size(), "service"),
+                     format_duration(metrics.step()), counted(metrics.num_rows(), "row")),
          "metrics");
     const std::size_t num_logs = incident.logs ? incident.logs->size() : 0;
-    note(num_logs > 0, fmt::format("{} log lines", num_logs), "logs");
+    note(num_logs > 0, counted(num_logs, "log line"), "logs");
     const std::size_t num_spans = incident.spans ? incident.spans->size() : 0;
     note(num_spans > 0,
-         fmt::format("{} spans of {} traces", num_spans,
-                     incident.spans ? incident.spans->traces.size() : 0),
+         fmt::format("{} of {}", counted(num_spans, "span"),
+                     counted(incident.spans ? incident.spans->traces.size() : 0, "trace")),
          "traces");
     const std::size_t num_edges = incident.topology ? incident.topology->edges.size() : 0;
-    note(num_edges > 0, fmt::format("call graph of {} edges", num_edges), "call graph");
+    note(num_edges > 0, "call graph of " + counted(num_edges, "edge"), "call graph");
     note(!incident.changes.empty(), fmt::format("{} change events", incident.changes.size()),
          "change events");
     return coverage;

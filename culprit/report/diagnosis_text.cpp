@@ -51,7 +51,7 @@ std::string method_line(const MethodAnswer& answer) {
 }
 
 std::string joined(const std::vector<std::string>& parts) {
-    return fmt::format("{}", fmt::join(parts, ", "));
+    return parts.empty() ? "nothing" : fmt::format("{}", fmt::join(parts, ", "));
 }
 
 std::size_t num_problems(const Case& found) {
@@ -216,9 +216,9 @@ std::string diagnosis_text(const DiagnosisReport& report, const Style& style) {
 
 std::string diagnosis_markdown(const DiagnosisReport& report) {
     const Coverage coverage = coverage_of(report.found->incident);
-    std::string text = fmt::format("# Incident {}\n\n- Seen: {}\n- Missing: {}\n",
-                                   incident_line(*report.found), joined(coverage.seen),
-                                   coverage.missing.empty() ? "nothing" : joined(coverage.missing));
+    std::string text =
+        fmt::format("# Incident {}\n\n- Seen: {}\n- Missing: {}\n", incident_line(*report.found),
+                    joined(coverage.seen), joined(coverage.missing));
     for (const MethodAnswer& answer : report.answers) {
         text += fmt::format("\n## {}\n", method_line(answer));
         if (!answer.reason().empty()) text += fmt::format("\n{}\n", answer.reason());
