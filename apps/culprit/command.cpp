@@ -100,7 +100,7 @@ void print_usage_error(const Shell& shell, std::string_view message) {
 
 Status write_out(std::string_view text) {
     std::fflush(stdout);
-    const Status status = write_all(STDOUT_FILENO, text, "standard output");
+    Status status = write_all(STDOUT_FILENO, text, "standard output");
     if (!status && errno == EPIPE) return {};
     return status;
 }

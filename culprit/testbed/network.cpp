@@ -47,10 +47,11 @@ Status create_fabric(const NetworkNames& names) {
         fabric, fmt::format("link set lo up\naddr add {0} peer {1} dev {2}\nlink set {2} up\n"
                             "route add default via {1} dev {2}\n",
                             names.router(), names.outside(), theirs)));
-    return run_ip({"netns", "exec", fabric, "/bin/sh", "-c",
-                   "echo 1 > /proc/sys/net/ipv4/ip_forward; "
-                   "echo 0 > /proc/sys/net/ipv4/conf/all/rp_filter; "
-                   "echo 0 > /proc/sys/net/ipv4/conf/default/rp_filter"});
+    constexpr const char* routing =
+        "echo 1 > /proc/sys/net/ipv4/ip_forward; "
+        "echo 0 > /proc/sys/net/ipv4/conf/all/rp_filter; "
+        "echo 0 > /proc/sys/net/ipv4/conf/default/rp_filter";
+    return run_ip({"netns", "exec", fabric, "/bin/sh", "-c", routing});
 }
 
 Status create_pod(const NetworkNames& names, const std::string& component, int host) {
@@ -86,11 +87,10 @@ Status destroy_network(const NetworkNames& names) {
     const auto device = "/sys/class/net/" + ours;
     // The reaper may be at the same work: what is gone afterwards is no error.
     if (std::filesystem::exists(device))
-        if (const auto status = run_ip({"link", "del", ours});
-            !status && std::filesystem::exists(device))
+        if (auto status = run_ip({"link", "del", ours}); !status && std::filesystem::exists(device))
             return status;
     for (const auto& netns : existing_namespaces(names.testbed))
-        if (const auto status = run_ip({"netns", "del", netns});
+        if (auto status = run_ip({"netns", "del", netns});
             !status && std::filesystem::exists(NetworkNames::path_of(netns)))
             return status;
     return {};
