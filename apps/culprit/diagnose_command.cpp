@@ -11,6 +11,7 @@
 #include "apps/culprit/knowledge.h"
 #include "apps/culprit/method_choice.h"
 #include "culprit/base/check.h"
+#include "culprit/base/duration.h"
 #include "culprit/explain/explainer.h"
 #include "culprit/methods/catalog.h"
 #include "culprit/readers/case_reader.h"
@@ -67,8 +68,7 @@ Result<MethodAnswer> answer_of(const Contender& contender, const Incident& incid
     context.seed = request.seed;
     context.num_threads = 0;
     if (request.timeout_seconds > 0)
-        context.stop = Stop::after(
-            std::chrono::nanoseconds(static_cast<std::int64_t>(request.timeout_seconds * 1e9)));
+        context.stop = Stop::after(duration_from_seconds(request.timeout_seconds));
     for (const OptionInfo& option : method->info().options)
         if (const auto given = options.find(option.name); given != options.end())
             context.options.insert(*given);
@@ -141,7 +141,7 @@ Result<Case> read(const DiagnoseRequest& request, const Shell& shell) {
     }
     auto found = read_case(request.path, options);
     if (found) return found;
-    const bool lacks_time = found.error().message.find("inject_time.txt") != std::string::npos;
+    const bool lacks_time = found.error().message.find("alert time in") != std::string::npos;
     return tl::unexpected<Error>(with_hint(
         found.error(), lacks_time ? "Give it with --at, e.g. --at \"2026-03-02 03:11:40\" (UTC)."
                                   : fmt::format("Try: culprit inspect {}", request.path)));

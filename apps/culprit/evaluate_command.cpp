@@ -12,25 +12,25 @@
 #include <thread>
 #include <vector>
 
+#include "apps/culprit/case_choice.h"
 #include "apps/culprit/command.h"
 #include "apps/culprit/heap_meter.h"
 #include "apps/culprit/method_choice.h"
 #include "apps/culprit/progress_bar.h"
+#include "culprit/base/duration.h"
 #include "culprit/evaluation/fingerprint.h"
 #include "culprit/evaluation/journal.h"
 #include "culprit/evaluation/runner.h"
 #include "culprit/evaluation/summary.h"
-#include "culprit/readers/case_split.h"
 #include "culprit/report/evaluation_text.h"
 
 namespace culprit::cli {
 namespace {
 
 struct EvaluateRequest {
-    std::vector<std::string> paths;
+    CaseChoice choice;
     std::string methods = "all";
     std::string variant = "both";
-    std::string split = "all";
     std::vector<std::string> options;
     std::uint64_t seed = 0;
     double timeout_seconds = 300;
@@ -94,18 +94,6 @@ std::string machine_text() {
     return fmt::format("{}, {} cores", model, std::thread::hardware_concurrency());
 }
 
-Result<std::vector<CaseLocation>> all_cases(const std::vector<std::string>& paths) {
-    std::vector<CaseLocation> cases;
-    for (const std::string& path : paths) {
-        auto found = find_cases(path);
-        if (!found)
-            return tl::unexpected<Error>(
-                with_hint(found.error(), "Expected a case folder or a folder of them."));
-        cases.insert(cases.end(), found->begin(), found->end());
-    }
-    return cases;
-}
-
 struct Outputs {
     EvaluationSummary summary;
     EvaluationHeader header;
@@ -127,16 +115,11 @@ Status write_outputs(const std::string& folder, const std::vector<CellRecord>& c
 
 Result<EvaluationPlan> plan_of(const EvaluateRequest& request) {
     EvaluationPlan plan;
-    CULPRIT_TRY(auto cases, all_cases(request.paths));
-    plan.cases = cases_of(std::move(cases), split_named(request.split));
-    if (plan.cases.empty())
-        return fail(ErrorCode::missing_input,
-                    fmt::format("no case is in the split \"{}\"", request.split));
+    CULPRIT_TRY(plan.cases, request.choice.cases());
     CULPRIT_TRY(plan.contenders, contenders_of(request.methods, request.variant));
     CULPRIT_TRY(plan.options, options_of(request.options));
     plan.seed = request.seed;
-    plan.timeout =
-        std::chrono::nanoseconds(static_cast<std::int64_t>(request.timeout_seconds * 1e9));
+    plan.timeout = duration_from_seconds(request.timeout_seconds);
     plan.jobs = request.jobs;
     plan.version =
         std::string(CULPRIT_VERSION) + "+" + digest_of_file("/proc/self/exe").substr(0, 8);
@@ -194,10 +177,10 @@ Status run_evaluate(const EvaluateRequest& request, const Shell& shell) {
 }
 
 std::string command_text(const EvaluateRequest& request) {
-    std::string text =
-        fmt::format("culprit evaluate {} --methods {} --variant {} --seed {}",
-                    fmt::join(request.paths, " "), request.methods, request.variant, request.seed);
-    if (request.split != "all") text += " --split " + request.split;
+    std::string text = fmt::format("culprit evaluate {} --methods {} --variant {} --seed {}",
+                                   fmt::join(request.choice.paths, " "), request.methods,
+                                   request.variant, request.seed);
+    if (request.choice.split != "all") text += " --split " + request.choice.split;
     for (const std::string& option : request.options) text += " --option " + option;
     return text;
 }
@@ -208,15 +191,12 @@ void add_evaluate_command(Command& root, Shell& shell) {
     Command command = root.subcommand(
         "evaluate", "Rank methods by how often they find the root cause of labelled cases");
     auto request = std::make_shared<EvaluateRequest>();
-    command.option("datasets", request->paths, "Folders that hold cases").required();
+    add_case_options(command, request->choice).required();
     command.option("--methods", request->methods, "Methods, separated by commas, or all")
         .default_text("all");
     command.option("--variant", request->variant, "reference|published|both")
         .check(one_of({"reference", "published", "both"}))
         .default_text("both");
-    command.option("--split", request->split, "all|dev|test: which half of the cases")
-        .check(one_of({"all", "dev", "test"}))
-        .default_text("all");
     command
         .option("--option", request->options,
                 "name=number, for every method that has it; repeatable")

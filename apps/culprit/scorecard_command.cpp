@@ -2,19 +2,18 @@
 #include <string>
 #include <vector>
 
+#include "apps/culprit/case_choice.h"
 #include "apps/culprit/command.h"
 #include "apps/culprit/knowledge.h"
 #include "apps/culprit/method_choice.h"
-#include "culprit/readers/case_split.h"
 #include "culprit/scorecard/sources.h"
 
 namespace culprit::cli {
 namespace {
 
 struct ScorecardRequest {
-    std::vector<std::string> paths;
+    CaseChoice recorded;
     bool simulated = false;
-    std::string split = "all";
     std::vector<std::string> options;
     Knowledge knowledge;
     bool with_cases = false;
@@ -40,7 +39,7 @@ Examples:
   culprit scorecard datasets/llm-testbed --option siblings=0)";
 
 Result<Scorecard> score(ScorecardRequest& request) {
-    if (request.simulated == !request.paths.empty())
+    if (request.simulated == !request.recorded.paths.empty())
         return fail(ErrorCode::invalid_input,
                     "expected folders with cases, or --simulated, and not both\n"
                     "Try: culprit scorecard --help");
@@ -48,14 +47,7 @@ Result<Scorecard> score(ScorecardRequest& request) {
     CULPRIT_TRY(request.scoring.library, request.knowledge.library());
     CULPRIT_TRY(request.scoring.experience, request.knowledge.learned());
     if (request.simulated) return score_simulated(request.made, request.scoring);
-    std::vector<CaseLocation> cases;
-    for (const std::string& path : request.paths) {
-        CULPRIT_TRY(const auto found, find_cases(path));
-        cases.insert(cases.end(), found.begin(), found.end());
-    }
-    cases = cases_of(std::move(cases), split_named(request.split));
-    if (cases.empty())
-        return fail(ErrorCode::missing_input, "no case is in the split \"" + request.split + "\"");
+    CULPRIT_TRY(const auto cases, request.recorded.cases());
     return score_recorded(cases, request.scoring);
 }
 
@@ -89,7 +81,7 @@ void add_scorecard_command(Command& root, Shell& shell) {
     Command command = root.subcommand(
         "scorecard", "Score what the default method says: component, fault kind, calibration");
     auto request = std::make_shared<ScorecardRequest>();
-    command.option("datasets", request->paths, "Folders that hold labelled cases");
+    add_case_options(command, request->recorded);
     command.flag("--simulated", request->simulated, "Score on simulated incidents instead");
     command.option("--kind", request->made.kinds, "Simulated fault kinds; default: all")
         .separated_by(',');
@@ -97,9 +89,6 @@ void add_scorecard_command(Command& root, Shell& shell) {
     command.option("--count", request->made.count, "Simulated seeds per kind")
         .check(positive())
         .default_text("10");
-    command.option("--split", request->split, "all|dev|test: which half of recorded cases")
-        .check(one_of({"all", "dev", "test"}))
-        .default_text("all");
     add_spoiling_options(command, request->scoring.spoiling);
     command.flag("--hold-out", request->scoring.hold_out,
                  "Score without the signatures of the fault's family");

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "culprit/base/duration.h"
 #include "culprit/telemetry/otlp_json.h"
 #include "culprit/telemetry/receiver_source.h"
 #include "culprit/telemetry/record_lines.h"
@@ -89,7 +90,7 @@ Status Receiver::accept(WireFormat format, std::string_view body) {
     const bool is_full = num_records() + batch.size() > options_.records_max;
     // Positions in the window must stay what they are while someone reads it.
     if (num_window_readers_ == 0 && now - swept_ns_ > (is_full ? full_sweep_ns : sweep_ns)) {
-        const auto window_ns = static_cast<std::int64_t>(options_.window_seconds * 1e9);
+        const auto window_ns = duration_from_seconds(options_.window_seconds).count();
         store_.drop_before(now - window_ns);
         drop_old_segments(now - window_ns);
         swept_ns_ = now;
@@ -114,7 +115,7 @@ Status Receiver::read_journal() {
     std::error_code error;
     std::filesystem::create_directories(options_.journal, error);
     const std::int64_t begin_ns =
-        now_ns_() - static_cast<std::int64_t>(options_.window_seconds * 1e9);
+        now_ns_() - duration_from_seconds(options_.window_seconds).count();
     for (const std::string& segment : journal_segments(options_.journal)) {
         std::ifstream in(segment, std::ios::binary);
         std::string line;

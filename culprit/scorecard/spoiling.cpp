@@ -6,14 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include "culprit/base/duration.h"
 #include "culprit/base/random.h"
 
 namespace culprit {
 namespace {
-
-Duration seconds_of(double seconds) {
-    return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
-}
 
 bool starts_with_any(const std::string& text, std::initializer_list<std::string_view> prefixes) {
     return std::ranges::any_of(prefixes, [&](std::string_view p) { return text.starts_with(p); });
@@ -33,9 +30,10 @@ std::vector<std::size_t> rows_kept(const Frame& frame, const Incident& incident,
     TimePoint begin = incident.baseline.begin;
     TimePoint end = incident.suspect.end;
     if (spoiling.baseline_seconds > 0.0)
-        begin = incident.alert - seconds_of(spoiling.baseline_seconds);
-    if (spoiling.until_seconds > 0.0) end = incident.alert + seconds_of(spoiling.until_seconds);
-    const Duration step = seconds_of(spoiling.scrape_seconds);
+        begin = incident.alert - duration_from_seconds(spoiling.baseline_seconds);
+    if (spoiling.until_seconds > 0.0)
+        end = incident.alert + duration_from_seconds(spoiling.until_seconds);
+    const Duration step = duration_from_seconds(spoiling.scrape_seconds);
     std::vector<std::size_t> rows;
     TimePoint next = TimePoint::min();
     for (std::size_t r = 0; r < frame.num_rows(); ++r) {
@@ -79,7 +77,7 @@ Incident spoiled(const Incident& incident, const Spoiling& spoiling, std::uint64
         worse.span_successes.reset();
         worse.edge_latency.reset();
     }
-    const Duration delay = seconds_of(spoiling.alert_delay_seconds);
+    const Duration delay = duration_from_seconds(spoiling.alert_delay_seconds);
     if (incident.alert + delay < incident.suspect.end) {
         worse.alert = incident.alert + delay;
         worse.baseline.end = worse.alert;
@@ -107,11 +105,11 @@ Incident spoiled(const Incident& incident, const Spoiling& spoiling, std::uint64
     std::vector<TimePoint> times;
     for (const std::size_t r : rows) times.push_back(frame.times()[r]);
     if (spoiling.baseline_seconds > 0.0)
-        worse.baseline.begin =
-            std::max(worse.baseline.begin, worse.alert - seconds_of(spoiling.baseline_seconds));
+        worse.baseline.begin = std::max(
+            worse.baseline.begin, worse.alert - duration_from_seconds(spoiling.baseline_seconds));
     if (spoiling.until_seconds > 0.0)
-        worse.suspect.end =
-            std::min(worse.suspect.end, worse.alert + seconds_of(spoiling.until_seconds));
+        worse.suspect.end = std::min(worse.suspect.end,
+                                     worse.alert + duration_from_seconds(spoiling.until_seconds));
     auto made = Frame::make(std::move(times), std::move(columns), std::move(values));
     worse.metrics = made ? *std::move(made) : Frame();
     return worse;

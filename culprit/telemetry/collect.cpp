@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "culprit/base/duration.h"
 #include "culprit/readers/derived_series.h"
 #include "culprit/telemetry/clickhouse_reader.h"
 #include "culprit/telemetry/derived_signals.h"
@@ -18,8 +19,6 @@
 
 namespace culprit {
 namespace {
-
-Duration of_seconds(double seconds) { return Duration(static_cast<std::int64_t>(seconds * 1e9)); }
 
 class CaseCollection {
 public:
@@ -198,22 +197,22 @@ bool has_data(const Incident& incident) {
 }  // namespace
 
 Result<TimePoint> alert_time(const CollectConfig& config, std::string_view at, TimePoint now) {
-    if (at == "now") return now - of_seconds(config.suspect_seconds);
+    if (at == "now") return now - duration_from_seconds(config.suspect_seconds);
     return parse_time(at);
 }
 
 Result<Collection> collect_case(const CollectConfig& config, TimePoint alert, TimePoint now,
                                 HttpTransport& transport, const Stop& stop) {
     const auto begin = std::chrono::steady_clock::now();
-    const TimeRange range{alert - of_seconds(config.baseline_seconds),
-                          std::min(alert + of_seconds(config.suspect_seconds), now)};
+    const TimeRange range{alert - duration_from_seconds(config.baseline_seconds),
+                          std::min(alert + duration_from_seconds(config.suspect_seconds), now)};
     if (range.end <= alert)
         return fail(ErrorCode::invalid_input,
                     fmt::format("expected an alert time before now ({}), found {}",
                                 format_rfc3339(now), format_rfc3339(alert)));
     CULPRIT_TRY_STATUS(stop.check());
     // The caller's own stop is asked between sources, the time allowed everywhere.
-    const Stop limited = Stop::after(of_seconds(config.time_allowed_seconds));
+    const Stop limited = Stop::after(duration_from_seconds(config.time_allowed_seconds));
     Collection collection;
     CULPRIT_TRY_STATUS(CaseCollection(config, range, alert, transport, limited).run(collection));
     collection.seconds =

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "culprit/base/clock.h"
+#include "culprit/base/duration.h"
 #include "culprit/base/random.h"
 #include "culprit/testbed/accelerator.h"
 #include "culprit/testbed/cgroup.h"
@@ -25,9 +26,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-TimePoint earlier(TimePoint time, double seconds) {
-    return time - Duration(static_cast<std::int64_t>(seconds * 1e9));
-}
+TimePoint earlier(TimePoint time, double seconds) { return time - duration_from_seconds(seconds); }
 
 std::vector<Arrival> background_arrivals(const BackgroundLoad& load, double seconds,
                                          std::uint64_t seed) {
