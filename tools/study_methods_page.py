@@ -5,44 +5,29 @@ study ran, with the accuracy of both.
     culprit evaluate DATASET... --methods all --variant both --output RESULTS
     tools/study_methods_page.py build/release/bin/culprit RESULTS... > docs/study-methods.md
 
-Figures come from summary.json of every RESULTS that has the method, the list of divergences from
+Figures come from results.jsonl of all RESULTS as for tools/leaderboard.py, the list of divergences from
 `culprit methods --format json`."""
+import collections
 import json
-import pathlib
+import statistics
 import subprocess
 import sys
 
-
-def accuracy(row: dict) -> str:
-    service = row["service"]
-    first = service["ac"][0]
-    return (f"{first['mean']:.2f} [{first['low']:.2f}, {first['high']:.2f}] | "
-            f"{service['ac'][2]['mean']:.2f} | {service['avg5']['mean']:.2f} | "
-            f"{row['failed'] or '-'} | {row['degenerate'] or '-'}")
+from leaderboard import cells_of, interval
 
 
-class Results:
-    """One evaluation: its rows over all cases, and what it was run on."""
-
-    def __init__(self, folder: str):
-        summary = json.loads((pathlib.Path(folder) / "summary.json").read_text())
-        whole = next(g for g in summary["groups"] if g["dimension"] == "all")
-        self.rows = {(r["method"], r["variant"]): r for r in whole["rows"]}
-        self.datasets = [g["value"] for g in summary["groups"] if g["dimension"] == "dataset"]
-        self.cases = whole["cases"]
-        self.command = summary["command"]
-
-    def baselines(self) -> str:
-        return "; ".join(
-            f"`{name}` {' / '.join(figures(self.rows[name, variant]))}"
-            for name, variant in (("chance", "-"), ("mean_shift", "published"),
-                                  ("culprit", "published")) if (name, variant) in self.rows)
+def figures(cells) -> list:
+    hits = [[c["service"]["hit"][k] for c in cells.values()] for k in range(5)]
+    return [statistics.fmean(hits[0]), statistics.fmean(hits[2]),
+            statistics.fmean(map(statistics.fmean, hits))]
 
 
-def figures(row: dict) -> list:
-    service = row["service"]
-    return [f"{v:.2f}" for v in (service["ac"][0]["mean"], service["ac"][2]["mean"],
-                                 service["avg5"]["mean"])]
+def row_text(variant, cells) -> str:
+    first, third, average = figures(cells)
+    low, high = interval([c["service"]["hit"][0] for c in cells.values()])
+    counts = collections.Counter(c["status"] for c in cells.values())
+    return (f"| {variant} | {len(cells)} | {first:.2f} [{low:.2f}, {high:.2f}] | {third:.2f} | "
+            f"{average:.2f} | {counts['failed'] or '-'} | {counts['degenerate'] or '-'} |")
 
 
 def main() -> int:
@@ -51,7 +36,7 @@ def main() -> int:
         return 2
     methods = json.loads(subprocess.run([sys.argv[1], "methods", "--format", "json"], check=True,
                                         capture_output=True, text=True).stdout)
-    evaluations = [Results(folder) for folder in sys.argv[2:]]
+    rows = cells_of(sys.argv[2:])
     print("# What the study's methods really do\n")
     print("Most of the 24 methods of arXiv 2603.02057 exist twice in Culprit. `reference` does what the "
           "study's\nimplementation does, defects included, and is held to its recorded answers. `published` "
@@ -60,30 +45,28 @@ def main() -> int:
     print("Accuracy at service level: AC@1 with its 95 % bootstrap interval, AC@3, Avg@5, cases failed, "
           "answers by\nrule. A failed case (deadline included) is a miss. The sets hold microservices: they "
           "show what a defect\ncosts, not how a method fares on LLM serving.\n")
-    print("| evaluation | cases | sets | beside it (AC@1 / AC@3 / Avg@5) |\n|---|---|---|---|")
-    for number, results in enumerate(evaluations, 1):
-        print(f"| {number} | {results.cases} | {', '.join(results.datasets)} | {results.baselines()} |")
-    print("\n```sh")
-    for number, results in enumerate(evaluations, 1):
-        print(f"{results.command} --output results-{number}")
-    print("tools/study_methods_page.py build/release/bin/culprit results-* > docs/study-methods.md")
-    print("```\n")
+    sets = collections.Counter(dataset for dataset, _ in set().union(*rows.values()))
+    print("Sets: " + ", ".join(f"{name} ({count} cases)" for name, count in sorted(sets.items()))
+          + ".\nBeside them (AC@1 / AC@3 / Avg@5): " + "; ".join(
+              f"`{key[0]}` " + " / ".join(f"{v:.2f}" for v in figures(rows[key]))
+              for key in (("chance", "-"), ("mean_shift", "published"), ("culprit", "published"))
+              if key in rows) + ".\n")
+    print(f"```sh\nculprit evaluate {' '.join(sorted(sets))} --methods all --variant both --timeout 10 "
+          "--output results\ntools/study_methods_page.py build/release/bin/culprit results "
+          "> docs/study-methods.md\n```\n")
     for method in methods:
         if not method["in_study"]:
             continue
         print(f"## {method['name']}\n")
         print(f"{method['summary']} Source: {method['citation']}.\n")
-        found = [(n, e) for n, e in enumerate(evaluations, 1)
-                 if any((method["name"], v) in e.rows for v in method["variants"])]
+        found = [v for v in method["variants"] if (method["name"], v) in rows]
         if not found:
             print("Not evaluated yet.\n")
         else:
-            print("| evaluation | variant | AC@1 | AC@3 | Avg@5 | failed | degenerate |\n"
+            print("| variant | cases | AC@1 | AC@3 | Avg@5 | failed | degenerate |\n"
                   "|---|---|---|---|---|---|---|")
-            for number, evaluation in found:
-                for variant in method["variants"]:
-                    print(f"| {number} | {variant} | "
-                          f"{accuracy(evaluation.rows[method['name'], variant])} |")
+            for variant in found:
+                print(row_text(variant, rows[method["name"], variant]))
             print()
         if not method["divergences"]:
             print("No difference found.\n")
