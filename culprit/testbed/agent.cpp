@@ -25,6 +25,7 @@
 #include "culprit/testbed/child_process.h"
 #include "culprit/testbed/exposition.h"
 #include "culprit/testbed/log_follower.h"
+#include "culprit/testbed/network_history.h"
 #include "culprit/testbed/otlp_lines.h"
 
 namespace culprit::testbed {
@@ -76,11 +77,9 @@ private:
 // ---- containers -------------------------------------------------------------------------------
 
 struct NetworkCounters {
-    std::array<double, 8> values{};  // receive bytes packets errors dropped, transmit likewise
+    DeviceCounters::mapped_type values{};
     double retransmitted = 0;
 };
-using DeviceCounters = std::map<std::string, std::array<double, 8>>;
-
 DeviceCounters device_counters(pid_t pid) {
     DeviceCounters devices;
     std::istringstream lines(read_text_file(fmt::format("/proc/{}/net/dev", pid)).value_or(""));
@@ -99,37 +98,6 @@ DeviceCounters device_counters(pid_t pid) {
     }
     return devices;
 }
-
-/// Sums a component's devices so that the sum never falls: what a device that is gone has counted
-/// stays counted. (The wire of a network fault comes and goes; a sum that falls reads as a
-/// restarted counter, and the whole of it as traffic of one second.)
-class NetworkHistory {
-public:
-    std::array<double, 8> total(const std::string& component, const DeviceCounters& devices) {
-        const std::lock_guard lock(mutex_);
-        Past& past = past_[component];
-        if (devices.empty()) return past.sum;  // nobody there to ask: the devices are not gone
-        for (const auto& [name, values] : past.devices) {
-            const auto now = devices.find(name);
-            if (now == devices.end() || now->second[0] < values[0] || now->second[4] < values[4])
-                for (std::size_t i = 0; i < values.size(); ++i) past.gone[i] += values[i];
-        }
-        past.devices = devices;
-        past.sum = past.gone;
-        for (const auto& [name, values] : devices)
-            for (std::size_t i = 0; i < values.size(); ++i) past.sum[i] += values[i];
-        return past.sum;
-    }
-
-private:
-    struct Past {
-        DeviceCounters devices;
-        std::array<double, 8> gone{};
-        std::array<double, 8> sum{};
-    };
-    std::mutex mutex_;
-    std::map<std::string, Past> past_;
-};
 
 double retransmitted_segments(pid_t pid) {
     const auto protocols = read_text_file(fmt::format("/proc/{}/net/snmp", pid));

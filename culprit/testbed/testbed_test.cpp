@@ -15,6 +15,7 @@
 #include "culprit/testbed/exposition.h"
 #include "culprit/testbed/impairment.h"
 #include "culprit/testbed/log_follower.h"
+#include "culprit/testbed/network_history.h"
 #include "culprit/testbed/otlp_lines.h"
 #include "culprit/testbed/recorded_series.h"
 #include "culprit/testbed/recorder.h"
@@ -473,6 +474,18 @@ TEST(Settings, NamesAreSafeForPathsAndNamespaces) {
     EXPECT_EQ(settings.components().size(), 4u);
     EXPECT_EQ(settings.address_of("ray-replicas-1"), "10.77.0.12");
     EXPECT_FALSE(settings.component("ray-replicas-2"));
+}
+
+TEST(NetworkHistory, NeverFallsWhenADeviceComesAndGoes) {
+    NetworkHistory history;
+    EXPECT_EQ(history.total("a", {{"eth0", {100.0}}})[0], 100.0);
+    EXPECT_EQ(history.total("a", {{"eth0", {110.0}}, {"wire0", {5.0}}})[0], 115.0);
+    EXPECT_EQ(history.total("a", {{"eth0", {110.0}}, {"wire0", {45.0}}})[0], 155.0);
+    EXPECT_EQ(history.total("a", {{"eth0", {120.0}}})[0], 165.0);
+    EXPECT_EQ(history.total("a", {})[0], 165.0) << "nobody there to ask";
+    EXPECT_EQ(history.total("a", {{"eth0", {120.0}}, {"wire0", {1.0}}})[0], 166.0);
+    EXPECT_EQ(history.total("a", {{"eth0", {2.0}}, {"wire0", {1.0}}})[0], 168.0) << "a new device";
+    EXPECT_EQ(history.total("b", {{"eth0", {7.0}}})[0], 7.0);
 }
 
 }  // namespace
