@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -51,6 +52,7 @@ constexpr const char* footer = R"(What is written to the output folder:
 A result is reused when nothing changed: case files, method, variant, options, seed, program. What
 ran out of time is tried again when more time is allowed.
 A failed case counts as a miss. `chance` is the exact expectation of a random order.
+It, mean_shift and (where change events are recorded) latest_change stand in every table.
 
 Examples:
   culprit evaluate data/re1-ob --methods baro,nsigma,mean_shift
@@ -113,10 +115,19 @@ Status write_outputs(const std::string& folder, const std::vector<CellRecord>& c
                             evaluation_markdown(outputs.summary, outputs.header));
 }
 
+// A table without them misleads: simple rules beat published methods on several sets.
+void add_baselines(std::vector<Contender>& contenders) {
+    for (const char* name : {"mean_shift", "latest_change"})
+        if (std::none_of(contenders.begin(), contenders.end(),
+                         [&](const Contender& c) { return c.method == name; }))
+            contenders.push_back({.method = name});
+}
+
 Result<EvaluationPlan> plan_of(const EvaluateRequest& request) {
     EvaluationPlan plan;
     CULPRIT_TRY(plan.cases, request.choice.cases());
     CULPRIT_TRY(plan.contenders, contenders_of(request.methods, request.variant));
+    add_baselines(plan.contenders);
     CULPRIT_TRY(plan.options, options_of(request.options));
     plan.seed = request.seed;
     plan.timeout = duration_from_seconds(request.timeout_seconds);

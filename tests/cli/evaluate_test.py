@@ -41,7 +41,10 @@ class Evaluate(unittest.TestCase):
         self.assertEqual(done.stderr, "")
         self.assertIn("AC@1 [95 % CI]", done.stdout)
         cells = lines(self.root / "out" / "results.jsonl")
-        self.assertEqual(len(cells), 8 * 4)  # nsigma twice, mean_shift, chance
+        # nsigma twice, mean_shift, chance, and latest_change, which these cases have no events for
+        self.assertEqual(len(cells), 8 * 5)
+        self.assertEqual({c["status"] for c in cells if c["method"] == "latest_change"}, {"not_applicable"})
+        self.assertNotIn("latest_change", done.stdout)
         rows = list(csv.DictReader((self.root / "out" / "summary.csv").read_text().splitlines()))
         found = {(r["method"], r["variant"], r["level"]): r for r in rows if r["dimension"] == "all"}
         self.assertEqual(float(found["mean_shift", "published", "service"]["ac1"]), 1.0)
@@ -66,7 +69,14 @@ class Evaluate(unittest.TestCase):
             cells = [c for c in lines(self.root / "out" / "results.jsonl") if c["method"] == "causalrca"]
             self.assertEqual([c["status"] == "failed" for c in cells], [failed] * 2, seconds)
         # One try that ran out of time, one that did not; the others were reused.
-        self.assertEqual(len(lines(self.root / "out" / "journal.jsonl")), 2 * 2 + 2)
+        tries = [c for c in lines(self.root / "out" / "journal.jsonl") if c["method"] == "causalrca"]
+        self.assertEqual(len(tries), 2 * 2)
+
+    def test_every_table_has_the_trivial_baselines(self):
+        write_dataset(self.root / "made", 3)
+        done = run(self.root / "made", "--methods", "baro", "--output", self.root / "out")
+        for name in ("mean_shift", "chance", "baro"):
+            self.assertIn(name, done.stdout)
 
     def test_a_killed_run_goes_on(self):
         data = write_dataset(self.root / "made", 60)
@@ -116,7 +126,7 @@ class Evaluate(unittest.TestCase):
         done = run(data, "--methods", "nsigma", "--variant", "published", "--output", self.root / "out")
         self.assertEqual(done.returncode, 0, done.stderr)
         failed = [c for c in lines(self.root / "out" / "results.jsonl") if c["status"] == "failed"]
-        self.assertEqual({c["method"] for c in failed}, {"nsigma", "chance"})
+        self.assertEqual({c["method"] for c in failed}, {"nsigma", "mean_shift", "chance"})
         self.assertTrue(all(c["reason"] and c["truth"] == ["proxy"] for c in failed))
 
     def test_bad_requests_are_2(self):
