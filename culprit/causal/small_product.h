@@ -43,7 +43,7 @@ private:
             for (int j = 0; j < 4; ++j) {
                 const double value = right[static_cast<std::size_t>(j) * b_column];
                 const Four factor = {value, value, value, value};
-                for (int v = 0; v < V; ++v) {
+                for (std::ptrdiff_t v = 0; v < V; ++v) {
                     const Four row = *reinterpret_cast<const FourAnywhere*>(left + 4 * v);
 #if defined(__AVX2__) && defined(__FMA__)
                     sum[v][j] = static_cast<Four>(_mm256_fmadd_pd(row, factor, sum[v][j]));
@@ -54,7 +54,7 @@ private:
             }
         }
         for (int j = 0; j < 4; ++j)
-            for (int v = 0; v < V; ++v)
+            for (std::ptrdiff_t v = 0; v < V; ++v)
                 *reinterpret_cast<FourAnywhere*>(c + static_cast<std::size_t>(j) * stride + 4 * v) =
                     sum[v][j];
     }

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <memory>
 #include <numeric>
-#include <optional>
 
 #include "culprit/base/random.h"
 #include "culprit/methods/column_scores.h"
