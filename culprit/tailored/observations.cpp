@@ -310,7 +310,9 @@ void compare_with_siblings(const std::vector<const Feature*>& members,
         seen[m]->siblings_now = now;
         if (seen[m]->vanished) continue;  // its own deviation stands: the siblings still report
         for (std::size_t r = 0; r < n; ++r) difference[r] = members[m]->values[r] - median[r];
-        const Moved moved = compare(difference, rows, seen[m]->baseline, least, scratch);
+        // Where all of them rose, so did what they differ by.
+        const double level = std::fmax(std::abs(seen[m]->baseline), std::abs(now));
+        const Moved moved = compare(difference, rows, level, least, scratch);
         double z = moved.deviations;
         if (is_rare(*members[m], rows, step_seconds)) {
             // What to expect: the own past, and what happens to the siblings now.
