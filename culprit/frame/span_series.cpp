@@ -200,15 +200,20 @@ Result<SpanSeries> make_series(const SpanTable& spans, const SpanTimes& times, K
 
 }  // namespace
 
-SpanTimes time_spans(const SpanTable& spans) {
+std::vector<std::uint32_t> parents_of(const SpanTable& spans) {
     CULPRIT_CHECK(spans.size() < SpanTimes::no_parent);
-    SpanTimes times;
     const SpanIndex index(spans);
-    times.parent.reserve(spans.size());
+    std::vector<std::uint32_t> parents;
+    parents.reserve(spans.size());
     for (std::uint32_t i = 0; i < spans.size(); ++i) {
         const std::uint32_t parent = index.find(spans.parent_id[i]);
-        times.parent.push_back(parent == i ? SpanTimes::no_parent : parent);
+        parents.push_back(parent == i ? SpanTimes::no_parent : parent);
     }
+    return parents;
+}
+
+SpanTimes time_spans(const SpanTable& spans) {
+    SpanTimes times{.parent = parents_of(spans)};
     Children children = group_children(times.parent);
     times.self_time.resize(spans.size());
     times.gap.assign(spans.size(), SpanTimes::no_gap);

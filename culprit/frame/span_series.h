@@ -31,6 +31,10 @@ struct SpanTimes {
 };
 SpanTimes time_spans(const SpanTable& spans);
 
+/// Index of each span's parent, SpanTimes::no_parent where the table has none; of spans with one id
+/// the first is the parent. Cost: O(n).
+std::vector<std::uint32_t> parents_of(const SpanTable& spans);
+
 /// True iff the status says failure: HTTP 400 and above; where no span has a status of 100 or more
 /// (gRPC codes) everything but 0. No status is no failure.
 class SpanFailure {

@@ -54,6 +54,8 @@ public:
         }
         classify_callers();
         shared_ = shared_readings("");
+        for (const std::string& proxy : proxies_)
+            shared_of_proxy_[proxy] = proxies_.size() == 1 ? shared_ : shared_readings(proxy);
     }
 
     std::vector<Hypothesis> run() {
@@ -299,8 +301,7 @@ private:
                           const SignalIndex& signals) const {
         if (fault.component == "proxy") {
             for (const std::string& proxy : proxies_)
-                add_service_wide(all, fault, signals, proxy,
-                                 proxies_.size() == 1 ? shared_ : shared_readings(proxy));
+                add_service_wide(all, fault, signals, proxy, shared_of_proxy_.at(proxy));
             return;
         }
         add_service_wide(all, fault, signals, "", shared_);
@@ -415,6 +416,7 @@ private:
     std::vector<SignalFamily> families_;                      // by feature
     std::map<std::string, std::vector<Seen>> readings_;
     std::vector<Seen> shared_;
+    std::map<std::string, std::vector<Seen>> shared_of_proxy_;
     std::set<std::string> silent_;  // some of its signals stopped being reported
     std::set<std::string> engines_;
     std::set<std::string> gpus_;

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <optional>
 #include <tuple>
-#include <unordered_map>
 
+#include "culprit/frame/span_series.h"
 #include "culprit/stats/quantile.h"
 #include "culprit/stats/robust_shift.h"
 
@@ -43,7 +43,7 @@ struct Sides {
 };
 
 struct Linked {
-    std::vector<std::size_t> parent;  // index, or num_spans when none
+    std::vector<std::uint32_t> parent;  // as parents_of has it
     std::vector<double> self_us;
     std::vector<bool> waits_for_remote;
     std::vector<bool> failed_below;
@@ -57,20 +57,14 @@ double duration_us(const SpanTable& spans, std::size_t i) {
 
 Linked link(const SpanTable& spans) {
     const std::size_t n = spans.size();
-    std::unordered_map<std::uint64_t, std::size_t> by_id;
-    by_id.reserve(n);
-    for (std::size_t i = 0; i < n; ++i)
-        if (spans.id[i] != 0) by_id.emplace(spans.id[i], i);
-    Linked linked{.parent = std::vector<std::size_t>(n, n),
+    Linked linked{.parent = parents_of(spans),
                   .self_us = std::vector<double>(n),
                   .waits_for_remote = std::vector<bool>(n, false),
                   .failed_below = std::vector<bool>(n, false)};
     for (std::size_t i = 0; i < n; ++i) linked.self_us[i] = duration_us(spans, i);
     for (std::size_t i = 0; i < n; ++i) {
-        const auto found = spans.parent_id[i] == 0 ? by_id.end() : by_id.find(spans.parent_id[i]);
-        if (found == by_id.end() || found->second == i) continue;
-        const std::size_t p = found->second;
-        linked.parent[i] = p;
+        const std::uint32_t p = linked.parent[i];
+        if (p == SpanTimes::no_parent) continue;
         linked.self_us[p] -= duration_us(spans, i);
         if (spans.service[p] != spans.service[i]) linked.waits_for_remote[p] = true;
         if (failed(spans, i)) linked.failed_below[p] = true;
@@ -118,8 +112,8 @@ Tables tabulate(const SpanTable& spans, const TimeRange& before, const TimeRange
         const auto at = static_cast<std::size_t>(2 * *side);
         failures[at + 1] += 1.0;
         if (failed(spans, i) && !linked.failed_below[i]) failures[at] += 1.0;
-        const std::size_t p = linked.parent[i];
-        if (p == spans.size()) continue;
+        const std::uint32_t p = linked.parent[i];
+        if (p == SpanTimes::no_parent) continue;
         const auto parent_side = side_of(spans.start[p], before, after);
         if (parent_side)
             pick(tables.calls[{spans.service[p], spans.operation[p], spans.service[i],

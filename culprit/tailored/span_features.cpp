@@ -8,8 +8,9 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
+
+#include "culprit/frame/span_series.h"
 
 namespace culprit::tailored {
 namespace {
@@ -48,24 +49,13 @@ struct Series {
 
 class SpanReader {
 public:
-    SpanReader(const SpanTable& spans, const Frame& frame) : spans_(spans), frame_(frame) {
-        const std::size_t n = spans.size();
-        std::unordered_map<std::uint64_t, std::size_t> by_id;
-        by_id.reserve(n);
-        for (std::size_t i = 0; i < n; ++i)
-            if (spans.id[i] != 0) by_id.emplace(spans.id[i], i);
-        parent_.assign(n, n);
-        remote_.assign(n, 0);
-        for (std::size_t i = 0; i < n; ++i) {
-            const auto found =
-                spans.parent_id[i] == 0 ? by_id.end() : by_id.find(spans.parent_id[i]);
-            if (found == by_id.end() || found->second == i) continue;
-            parent_[i] = found->second;
-            if (spans.service[parent_[i]] != spans.service[i]) {
+    SpanReader(const SpanTable& spans, const Frame& frame)
+        : spans_(spans), frame_(frame), parent_(parents_of(spans)), remote_(spans.size(), 0) {
+        for (std::size_t i = 0; i < spans.size(); ++i)
+            if (has_parent(i) && spans.service[parent_[i]] != spans.service[i]) {
                 ++remote_[parent_[i]];
                 callers_.insert(spans.service[parent_[i]]);
             }
-        }
     }
 
     void read() {
@@ -74,7 +64,7 @@ public:
                 phase_of(std::string(spans_.operations[static_cast<std::uint32_t>(o)])));
         for (std::size_t i = 0; i < spans_.size(); ++i) {
             const std::size_t p = parent_[i];
-            const bool local = p != spans_.size() && spans_.service[p] == spans_.service[i];
+            const bool local = has_parent(i) && spans_.service[p] == spans_.service[i];
             if (local) {
                 const std::string_view phase = phases_[spans_.operation[i]];
                 if (!phase.empty()) add(i, phase, to_seconds(spans_.duration[i]), i);
@@ -84,7 +74,7 @@ public:
                 add(i, request, 1e3 * to_seconds(spans_.duration[i]), i);
                 add(i, completed, 1.0, i);
             }
-            if (p != spans_.size() && remote_[p] == 1)
+            if (has_parent(i) && remote_[p] == 1)
                 add(i, path, std::max(0.0, to_seconds(spans_.duration[p] - spans_.duration[i])), p);
         }
     }
@@ -108,6 +98,8 @@ public:
     }
 
 private:
+    bool has_parent(std::size_t i) const { return parent_[i] != SpanTimes::no_parent; }
+
     void make_average(Feature& feature, const Series& series) const {
         feature.values.assign(frame_.num_rows(), nan_value);
         for (std::size_t r = 0; r < feature.values.size(); ++r)
@@ -117,7 +109,7 @@ private:
     /// Nothing ended in a row in which others' spans did: 0, not unknown.
     void make_rate(Feature& feature, const Series& series) const {
         feature.kind = FeatureKind::rate;
-        feature.unit = "{request}/s";
+        feature.unit = "{request}";
         feature.counts_events = true;
         feature.values.assign(frame_.num_rows(), nan_value);
         const double step = std::max(1e-9, to_seconds(frame_.step()));
@@ -144,8 +136,8 @@ private:
 
     const SpanTable& spans_;
     const Frame& frame_;
-    std::vector<std::size_t> parent_;  // index of the parent span; the number of spans when none
-    std::vector<std::size_t> remote_;  // children in other components
+    const std::vector<std::uint32_t> parent_;
+    std::vector<std::uint32_t> remote_;  // children in other components
     std::set<std::uint32_t> callers_;
     std::size_t first_row_ = std::numeric_limits<std::size_t>::max();  // that a span ended in
     std::size_t last_row_ = 0;
