@@ -8,6 +8,7 @@
 #include "culprit/tailored/explanation.h"
 #include "culprit/tailored/generic_score.h"
 #include "culprit/tailored/hypotheses.h"
+#include "culprit/tailored/log_features.h"
 #include "culprit/tailored/span_features.h"
 
 namespace culprit {
@@ -117,6 +118,8 @@ Result<Diagnosis> Culprit::diagnose(const Incident& incident, const RunContext& 
                                                      context.num_threads));
     if (knows_the_system(features)) {
         if (used.spans) tailored::add_span_features(features, *used.spans, used.metrics);
+        if (used.logs)
+            tailored::add_log_features(features, *used.logs, used.metrics, generic.windows);
         const FaultLibrary none;
         CULPRIT_TRY_STATUS(
             add_findings(used, context, on("signatures") ? library() : none,

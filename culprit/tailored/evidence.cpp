@@ -49,7 +49,7 @@ Expectation expectation_of(const ExpectedSignal& expected, const Severity& sever
     (is_upwards(expected.direction) ? e.up : e.down) = hit;
     const bool extreme =
         expected.direction == Direction::gone || expected.direction == Direction::surge;
-    e.extreme = extreme ? 0.9 : 0.3;
+    e.extreme = extreme ? 0.96 : 0.3;
     return e;
 }
 
@@ -76,13 +76,14 @@ constexpr Prefix prefixes[] = {
     {"engine.waiting", SignalFamily::queue},
     {"engine.queue", SignalFamily::queue},
     {"engine.running", SignalFamily::queue},
-    {"engine.kv_usage", SignalFamily::queue},
+    {"engine.kv_", SignalFamily::queue},
     {"engine.preemptions", SignalFamily::queue},
     {"ray_serve_num_ongoing", SignalFamily::queue},
     {"nginx_connections", SignalFamily::queue},
     {"engine.generation_tokens", SignalFamily::work},
     {"engine.prompt_tokens", SignalFamily::work},
     {"engine.completed", SignalFamily::work},
+    {"engine.prefix_hit_ratio", SignalFamily::other},
     {"engine.prefix_", SignalFamily::work},
     {"engine.iteration", SignalFamily::work},
     {"engine.aborted", SignalFamily::errors},
@@ -90,6 +91,7 @@ constexpr Prefix prefixes[] = {
     {"nginx_http_requests", SignalFamily::work},
     {"engine.prompt_length", SignalFamily::other},
     {"engine.output_length", SignalFamily::other},
+    {"engine.path_floor", SignalFamily::other},  // says of what kind the way is, not how long
     {"engine.", SignalFamily::latency},
     {"istio_request_duration", SignalFamily::latency},
     {"istio_requests", SignalFamily::work},
@@ -119,6 +121,20 @@ constexpr Prefix words[] = {
 };
 
 }  // namespace
+
+bool follows_load(SignalFamily family) {
+    switch (family) {
+        case SignalFamily::latency:
+        case SignalFamily::queue:
+        case SignalFamily::work:
+        case SignalFamily::gpu_activity:
+        case SignalFamily::processor:
+        case SignalFamily::network:
+            return true;
+        default:
+            return false;
+    }
+}
 
 SignalFamily family_of_signal(std::string_view signal) {
     if (signal == "up") return SignalFamily::presence;

@@ -28,6 +28,10 @@ inline constexpr Expectation anything = {.up = 0.28, .down = 0.28, .flat = 0.44}
 /// Nothing is wrong anywhere.
 inline constexpr Expectation quiet = {.up = 0.02, .down = 0.02, .flat = 0.96, .tail = 2.5};
 
+/// Not broken, but under more load: the siblings of a broken replica, or the first of several
+/// replicas that breaks down under a load that changed for all.
+inline constexpr Expectation burdened = {.up = 0.14, .down = 0.10, .flat = 0.76, .tail = 0.7};
+
 /// What one signal did, prepared for being weighed against many expectations.
 class Reading {
 public:
@@ -37,6 +41,8 @@ public:
     /// effects rarely reach far: beyond 2.5 deviations, in a direction that is not the expected
     /// one, the probability falls with the power `tail` of the distance.
     double log_ratio(const Expectation& e) const;
+    bool went_down() const { return state_.down > 0.5; }
+    bool went_to_nothing() const { return went_down() && extreme_ > 0.5; }
     /// The same for a signal that a signature does not mention, by severity.
     double unmentioned(std::size_t severity) const { return unmentioned_[severity]; }
 
@@ -67,6 +73,8 @@ enum class SignalFamily : std::uint8_t {
 };
 inline constexpr std::size_t num_signal_families = 12;
 SignalFamily family_of_signal(std::string_view signal);
+/// Does more or less load move it?
+bool follows_load(SignalFamily family);
 
 /// How much correlated evidence counts.
 struct Correlation {

@@ -31,6 +31,7 @@ std::string signal_text(const std::string& signal) {
         {"engine.running", "running requests"},
         {"engine.waiting", "waiting requests"},
         {"engine.kv_usage", "KV cache use"},
+        {"engine.kv_full", "KV cache full"},
         {"engine.preemptions", "preemptions"},
         {"engine.generation_tokens", "generated tokens"},
         {"engine.prompt_tokens", "prompt tokens"},
@@ -45,6 +46,10 @@ std::string signal_text(const std::string& signal) {
         {"engine.aborted", "requests aborted"},
         {"engine.iteration_tokens", "tokens per step"},
         {"engine.path_residual", "time on the way (outside the engine)"},
+        {"engine.path_floor", "time on the way, fastest of eight requests"},
+        {"log.lines", "log lines"},
+        {"DCGM_FI_DEV_POWER_VIOLATION", "time held by the power limit"},
+        {"DCGM_FI_DEV_THERMAL_VIOLATION", "time held by heat"},
         {"engine.client_residual", "time between client and engine"},
         {"engine.prefix_hits", "tokens found in the prefix cache"},
         {"engine.prefix_queries", "tokens looked up in the prefix cache"},
@@ -223,6 +228,12 @@ std::string filled_in(std::string command, const std::string& component) {
     return command;
 }
 
+/// Sources may make a ratio of two counters and not give these.
+bool shows(const Feature& feature, const std::string& signal) {
+    return feature.signal == signal ||
+           (feature.signal == "engine.prefix_hit_ratio" && signal == "engine.prefix_hits");
+}
+
 }  // namespace
 
 std::string quantity_text(double value, const std::string& unit) {
@@ -299,13 +310,13 @@ std::vector<std::string> blind_spots(const std::vector<Hypothesis>& hypotheses,
         for (const DecidingSignal& deciding : h.fault->decided_by) {
             bool present = false;
             for (const Feature& f : seen.features)
-                present = present || (f.signal == deciding.signal &&
+                present = present || (shows(f, deciding.signal) &&
                                       (h.seen_at.empty() || f.service == h.seen_at));
             if (present || !told.insert(deciding.signal).second) continue;
             const Signal* signal = catalogue.find(deciding.signal);
             for (const Signal& s : catalogue.signals())
                 if (signal == nullptr && s.quantity == deciding.signal) signal = &s;
-            if (signal != nullptr && signal->modality == Modality::derived) continue;
+            if (signal != nullptr && signal->modality != Modality::metric) continue;
             std::string text = fmt::format("{} is not collected; it would show {}",
                                            signal ? signal->name : deciding.signal, deciding.tells);
             if (signal != nullptr && !signal->enable.empty())

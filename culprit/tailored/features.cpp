@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -233,7 +234,9 @@ public:
         for (const char* sent :
              {"container_network_transmit_packets_total", "node_network_transmit_packets_total"})
             add_ratio(features, "link.retransmit_share", "node_netstat_Tcp_RetransSegs", sent);
+        leave_shares(features);
         add_frontend_residual(features);
+        add_kv_full(features);
         return features;
     }
 
@@ -340,7 +343,39 @@ private:
         }
     }
 
+    /// More packets are more segments sent again: where their share is known, the count tells
+    /// nothing else.
+    static void leave_shares(std::vector<Feature>& features) {
+        std::set<std::string> known;
+        for (const Feature& f : features)
+            if (f.signal == "link.retransmit_share") known.insert(f.service);
+        std::erase_if(features, [&](const Feature& f) {
+            return f.signal == "node_netstat_Tcp_RetransSegs" && known.contains(f.service);
+        });
+    }
+
+    /// Whether at least 90 % of the KV cache is in use: what brings preemptions is not that it
+    /// grew but that it is full.
+    static void add_kv_full(std::vector<Feature>& features) {
+        constexpr double full = 0.9;
+        const std::size_t num_features = features.size();
+        for (std::size_t i = 0; i < num_features; ++i)
+            if (features[i].signal == "engine.kv_full") return;  // the source has it
+        for (std::size_t i = 0; i < num_features; ++i) {
+            if (features[i].signal != "engine.kv_usage") continue;
+            Feature f = features[i];
+            f.signal = "engine.kv_full";
+            const double whole = f.unit == "%" ? 100.0 : 1.0;
+            f.unit = "1";
+            for (double& v : f.values)
+                if (std::isfinite(v)) v = v >= full * whole ? 1.0 : 0.0;
+            features.push_back(std::move(f));
+        }
+    }
+
     /// Time to first token that neither the queue nor prefill accounts for: tokenizer, API server.
+    /// The three are means over different requests, so that a quarter of queue and prefill more or
+    /// less is no residual.
     static void add_frontend_residual(std::vector<Feature>& features) {
         std::map<std::string, std::array<std::size_t, 3>> found;  // ttft, queue, prefill; + 1
         for (std::size_t i = 0; i < features.size(); ++i) {
@@ -354,8 +389,12 @@ private:
             if (at[0] == 0 || at[1] == 0 || at[2] == 0) continue;
             Feature residual = features[at[0] - 1];
             residual.signal = "engine.frontend_residual";
-            for (std::size_t r = 0; r < residual.values.size(); ++r)
-                residual.values[r] -= features[at[1] - 1].values[r] + features[at[2] - 1].values[r];
+            for (std::size_t r = 0; r < residual.values.size(); ++r) {
+                const double known = features[at[1] - 1].values[r] + features[at[2] - 1].values[r];
+                const double left = residual.values[r] - known;
+                residual.values[r] =
+                    std::copysign(std::max(0.0, std::abs(left) - 0.25 * known), left);
+            }
             features.push_back(std::move(residual));
         }
     }

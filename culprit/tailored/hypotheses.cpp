@@ -17,10 +17,24 @@ constexpr double order_reach = 2.5;
 constexpr std::array<double, 5> log_gain = {0.7, 1.5, 3.0, 5.0, 7.0};
 constexpr double log_silence = 0.7;  // a line that belongs to the fault's definition is missing
 constexpr double change_gain = 1.5;
+constexpr double burden_share = 0.5;
 // Who sends unequal shares: more often the serving framework's router than the proxy before it.
 constexpr double serving_router_share = 0.6;
 // Series that stop are one fact however many they are: their exporter was not reached.
 constexpr double silence_deviations = 8.0;
+
+/// KubeRay names the head's pod "<cluster>-head-<id>" and the others
+/// "<cluster>-<group>-worker-<id>".
+bool is_named_head(std::string_view service) {
+    constexpr std::string_view word = "head";
+    const auto bounds = [&](std::size_t at) {
+        return at >= service.size() || service[at] == '-' || service[at] == '_';
+    };
+    for (std::size_t at = service.find(word); at != std::string_view::npos;
+         at = service.find(word, at + 1))
+        if (bounds(at + word.size()) && (at == 0 || bounds(at - 1))) return true;
+    return false;
+}
 
 /// A fault's expectations by signal number; null = not mentioned.
 using SignalIndex = std::vector<const ExpectedSignal*>;
@@ -54,6 +68,9 @@ public:
         }
         classify_callers();
         shared_ = shared_readings("");
+        burden_of_all_ = burden(shared_);
+        for (const PeerGroup& group : seen.groups)
+            burden_of_one_ = std::max(burden_of_one_, burden_of_one(group));
         for (const std::string& proxy : proxies_)
             shared_of_proxy_[proxy] = proxies_.size() == 1 ? shared_ : shared_readings(proxy);
     }
@@ -130,6 +147,45 @@ private:
         return seen;
     }
 
+    /// Log odds of what somebody shows who is not broken but has more load to bear. Who does less
+    /// is not burdened.
+    double burden(const std::vector<Seen>& all) const {
+        Evidence evidence;
+        for (const Seen& seen : all)
+            if (follows_load(seen.family) && !seen.reading.went_down())
+                evidence.add(seen.family, seen.reading.log_ratio(burdened));
+        return std::max(0.0, evidence.total(options_.correlation));
+    }
+
+    /// Of the replica that bears most; none where one leaves its share to the others.
+    double burden_of_one(const PeerGroup& group) const {
+        double most = 0.0;
+        for (const std::string& service : group.services) {
+            if (does_nothing(readings_.at(service))) return 0.0;
+            most = std::max(most, burden(readings_.at(service)));
+        }
+        return most;
+    }
+
+    static bool does_nothing(const std::vector<Seen>& all) {
+        return std::ranges::any_of(all, [](const Seen& seen) {
+            return seen.reading.went_to_nothing() && (seen.family == SignalFamily::work ||
+                                                      seen.family == SignalFamily::gpu_activity ||
+                                                      seen.family == SignalFamily::presence);
+        });
+    }
+
+    /// A broken replica explains that its siblings, which take over its load, show some burden; a
+    /// change of the load explains that one of the replicas breaks down under it first. Neither
+    /// explains more of the others than half of what speaks for itself.
+    static double with_burden(double log_odds, double burden) {
+        return log_odds + std::min(burden, std::max(0.0, burden_share * log_odds));
+    }
+
+    double burden_beside(const std::string& service) const {
+        return seen_.group_of.contains(service) ? burden_of_all_ : 0.0;
+    }
+
     double moved_by(const Observation& o) const {
         return options_.use_siblings ? o.relative : o.own;
     }
@@ -146,6 +202,7 @@ private:
                 signal.starts_with("ray_health_check_"))
                 heads_.insert(service);
         }
+        if (!engines_.contains(service) && is_named_head(service)) heads_.insert(service);
     }
 
     /// Whoever calls engines and is none stands in front of them, whatever its exporter is called.
@@ -285,7 +342,8 @@ private:
             const double lines = log_lines(fault, service);
             if (!plausible(fault, service)) continue;
             if (lines <= 0.0 && !has_a_defining_signal(signals, service)) continue;
-            const double matched = match_local(fault, signals, service);
+            const double matched =
+                with_burden(match_local(fault, signals, service), burden_beside(service));
             for (const auto& [component, share] : blamed(fault, service))
                 all.push_back({.kind = HypothesisKind::fault,
                                .fault = &fault,
@@ -327,12 +385,13 @@ private:
             {.kind = HypothesisKind::fault,
              .fault = &fault,
              .component = component,
-             .log_odds = evidence.log_odds(options_.correlation) + lines + changes(fault, "")});
+             .log_odds = with_burden(evidence.log_odds(options_.correlation), burden_of_one_) +
+                         lines + changes(fault, "")});
     }
 
     void add_unknown(std::vector<Hypothesis>& all) const {
         for (const auto& [service, observations] : seen_.of) {
-            const double moved = total_of(service, anything);
+            const double moved = with_burden(total_of(service, anything), burden_beside(service));
             all.push_back({.kind = HypothesisKind::unknown,
                            .component = service,
                            .seen_at = service,
@@ -417,6 +476,8 @@ private:
     std::map<std::string, std::vector<Seen>> readings_;
     std::vector<Seen> shared_;
     std::map<std::string, std::vector<Seen>> shared_of_proxy_;
+    double burden_of_all_ = 0.0;    // of the service as a whole
+    double burden_of_one_ = 0.0;    // of the replica that bears most
     std::set<std::string> silent_;  // some of its signals stopped being reported
     std::set<std::string> engines_;
     std::set<std::string> gpus_;

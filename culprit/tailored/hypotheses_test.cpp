@@ -113,6 +113,16 @@ TEST(Culprit, ABurstBlamesNobodyAndQuietIsQuiet) {
     EXPECT_LE(sum, 1.0 + 1e-9);
 }
 
+TEST(Culprit, SiblingsThatTakeOverTheLoadOfADeadReplicaAreNoBurst) {
+    const Diagnosis diagnosis = diagnose(made([](std::size_t replica, const std::string& metric) {
+        if (metric == "vllm:num_requests_running" || metric == "vllm:kv_cache_usage_perc")
+            return replica == 2 ? 0.0 : 2.2;
+        if (metric == "DCGM_FI_DEV_POWER_USAGE") return replica == 2 ? 0.15 : 1.1;
+        return replica == 2 && metric == "container_memory_working_set_bytes" ? 0.2 : 1.0;
+    }));
+    EXPECT_EQ(diagnosis.findings.front().component, "r2") << diagnosis.findings.front().fault;
+}
+
 TEST(Culprit, FindsTheComponentOfAFaultThatNobodyDescribed) {
     const Incident incident = made([](std::size_t r, const std::string& m) {
         if (r != 3) return 1.0;

@@ -9,6 +9,7 @@
 
 #include "culprit/base/parallel.h"
 #include "culprit/stats/quantile.h"
+#include "culprit/tailored/evidence.h"
 
 namespace culprit::tailored {
 namespace {
@@ -18,6 +19,8 @@ constexpr double rare_events_max = 20.0;  // in the whole reference: below it, G
 constexpr double segment_evidence_min =
     8.0;  // nats: chance segments of this length do not reach it
 constexpr double segment_deviations_min = 2.5;
+constexpr double correlated_rows = 2.0;  // of arrivals: as many rows count as one
+constexpr double work_share_least = 0.15;
 constexpr double first_event_deviations = 3.5;  // of a thing that should never happen
 constexpr double deviations_max = 50.0;
 constexpr double vanished_deviations = -8.0;
@@ -58,7 +61,7 @@ double mean_of(std::span<const double> values) {
 
 /// The change of a quantity below which nobody would care, in the feature's unit.
 double least_change(const Feature& feature) {
-    if (feature.signal == "engine.path_residual") return 10e-3;  // s: scheduling alone does that
+    if (feature.signal.starts_with("engine.path_")) return 10e-3;  // s: scheduling alone does that
     if (feature.signal == "engine.frontend_residual") return 5e-3;
     if (feature.signal == "link.retransmit_share") return 0.02;  // a delay that begins does that
     if (feature.kind == FeatureKind::ratio || feature.unit == "1") return 0.01;
@@ -99,9 +102,49 @@ double beyond_excursion(double deviations, double excursion) {
     return deviations * std::min(1.0, 2.0 / std::max(excursion, 1e-9));
 }
 
+bool is_work(const Feature& feature) {
+    return feature.kind == FeatureKind::rate &&
+           family_of_signal(feature.signal) == SignalFamily::work;
+}
+
+struct Spread {
+    double mean = 0.0;
+    double error = 0.0;  // of the mean, squared
+};
+
+Spread spread_of(std::span<const double> values) {
+    double n = 0.0;
+    double sum = 0.0;
+    double squares = 0.0;
+    for (const double v : values)
+        if (std::isfinite(v)) {
+            n += 1.0;
+            sum += v;
+            squares += v * v;
+        }
+    if (n < 2.0) return {.mean = nan_value};
+    const double mean = sum / n;
+    return {mean, correlated_rows * std::max(0.0, squares / n - mean * mean) / (n - 1.0)};
+}
+
+/// Arrivals are so uneven from row to row that one row says little, and their mean over a window
+/// much: its change in standard errors, with a sixth of the level as the least that matters.
+double change_of_mean(std::span<const double> before, std::span<const double> after, double level) {
+    const Spread usual = spread_of(before);
+    const Spread now = spread_of(after);
+    const double least = work_share_least * (std::isfinite(level) ? level : usual.mean);
+    const double scale = std::sqrt(usual.error + now.error + least * least);
+    const double z = (now.mean - usual.mean) / scale;
+    return std::isfinite(z)
+               ? beyond_excursion(z, excursion_of(before, usual.mean, scale, after.size()))
+               : 0.0;
+}
+
 /// `level`: size of the quantity, for the 5 % floor; NaN takes it from the baseline itself.
+/// `own`: for a difference to the siblings, how the signal itself moved; where the difference did
+/// the same on the whole, its excursions the other way are the siblings'.
 Moved compare(const std::vector<double>& values, const Rows& rows, double level, double least,
-              std::vector<double>& scratch) {
+              std::vector<double>& scratch, bool is_work, double own = 0.0) {
     Moved moved;
     const auto before = part(values, rows.reference);
     const auto after = part(values, rows.suspect);
@@ -128,7 +171,9 @@ Moved compare(const std::vector<double>& values, const Rows& rows, double level,
     const auto search = part(values, rows.search);
     // A fault shorter than the window, or one that the alert came late for: its own segment. Of an
     // excursion and the way back the first is the effect, the second the recovery.
+    const bool one_way = std::abs(own) >= segment_deviations_min && change * own > 0.0;
     for (const double trial : {change, 2.0 * shift->scale, -2.0 * shift->scale}) {
+        if (one_way && trial * own < 0.0) continue;
         const auto onset = stats::find_onset(search, shift->location, shift->scale, trial);
         if (!onset || onset->log_likelihood_ratio < segment_evidence_min) continue;
         const double mean = mean_of(search.subspan(onset->index, onset->end - onset->index));
@@ -143,6 +188,12 @@ Moved compare(const std::vector<double>& values, const Rows& rows, double level,
             moved.suspect = mean;
             moved.onset = onset;
         }
+    }
+    if (is_work) {
+        const double z = change_of_mean(before, after, level);
+        if (std::abs(z) > std::abs(moved.deviations) &&
+            (z * moved.deviations > 0.0 || std::abs(moved.deviations) < segment_deviations_min))
+            moved.deviations = z;
     }
     return moved;
 }
@@ -216,7 +267,8 @@ double extreme_probability(double usual, double suspect) {
 Observation observe_own(const Feature& feature, std::size_t index, const Rows& rows,
                         const Frame& frame, std::vector<double>& scratch) {
     Observation seen{.feature = index, .siblings_now = nan_value};
-    Moved moved = compare(feature.values, rows, nan_value, least_change(feature), scratch);
+    Moved moved =
+        compare(feature.values, rows, nan_value, least_change(feature), scratch, is_work(feature));
     const auto before = part(feature.values, rows.reference);
     const auto after = part(feature.values, rows.suspect);
     const double step = to_seconds(frame.step());
@@ -294,7 +346,7 @@ void compare_with_siblings(const std::vector<const Feature*>& members,
     const std::size_t n = members.front()->values.size();
     const std::vector<double> median = median_series(members, n, scratch);
     const double least = least_change(*members.front());
-    Moved together = compare(median, rows, nan_value, least, scratch);
+    Moved together = compare(median, rows, nan_value, least, scratch, is_work(*members.front()));
     common = std::clamp(together.deviations, -deviations_max, deviations_max);
     const double now = mean_of(part(median, rows.suspect));
     const double dispersion = overdispersion(members, rows.reference, step_seconds);
@@ -312,7 +364,8 @@ void compare_with_siblings(const std::vector<const Feature*>& members,
         for (std::size_t r = 0; r < n; ++r) difference[r] = members[m]->values[r] - median[r];
         // Where all of them rose, so did what they differ by.
         const double level = std::fmax(std::abs(seen[m]->baseline), std::abs(now));
-        const Moved moved = compare(difference, rows, level, least, scratch);
+        const Moved moved =
+            compare(difference, rows, level, least, scratch, is_work(*members[m]), seen[m]->own);
         double z = moved.deviations;
         if (is_rare(*members[m], rows, step_seconds)) {
             // What to expect: the own past, and what happens to the siblings now.
@@ -322,9 +375,13 @@ void compare_with_siblings(const std::vector<const Feature*>& members,
             z = rare_event_deviations(*members[m], expected, after[m], dispersion);
         }
         seen[m]->relative = std::clamp(z, -deviations_max, deviations_max);
-        if (z > 0.0)  // what rose several times at the siblings too is nothing extreme here
-            seen[m]->extreme = std::min(seen[m]->extreme,
-                                        extreme_probability(std::max(0.0, now), seen[m]->suspect));
+        // What rose several times, or fell to nearly nothing, at the siblings too is nothing
+        // extreme here; nor is what moved the other way than the difference.
+        const bool rose = seen[m]->suspect > seen[m]->baseline;
+        seen[m]->extreme = rose == (z > 0.0)
+                               ? std::min(seen[m]->extreme,
+                                          extreme_probability(std::max(0.0, now), seen[m]->suspect))
+                               : 0.0;
     }
 }
 

@@ -16,8 +16,10 @@ namespace culprit::tailored {
 namespace {
 
 constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
-constexpr double spans_min = 10.0;  // of a signal: fewer tell nothing about a change
+constexpr double spans_min = 10.0;     // of a signal: fewer tell nothing about a change
+constexpr std::size_t fastest_of = 8;  // requests: with loss some of so many still arrive at once
 constexpr std::string_view path = "engine.path_residual";
+constexpr std::string_view floor_of_path = "engine.path_floor";
 constexpr std::string_view request = "istio_request_duration_milliseconds";
 constexpr std::string_view completed = "engine.completed";
 
@@ -74,9 +76,14 @@ public:
                 add(i, request, 1e3 * to_seconds(spans_.duration[i]), i);
                 add(i, completed, 1.0, i);
             }
-            if (has_parent(i) && remote_[p] == 1)
-                add(i, path, std::max(0.0, to_seconds(spans_.duration[p] - spans_.duration[i])), p);
+            if (has_parent(i) && remote_[p] == 1) {
+                const double way =
+                    std::max(0.0, to_seconds(spans_.duration[p] - spans_.duration[i]));
+                add(i, path, way, p);
+                ways_[spans_.service[i]].emplace_back(spans_.end(p), way);
+            }
         }
+        for (auto& [service, ways] : ways_) add_floor(service, ways);
     }
 
     void append_to(std::vector<Feature>& features) const {
@@ -117,12 +124,27 @@ private:
             feature.values[r] = series.count[r] / step;
     }
 
+    /// The way of the fastest of the last requests, at the end of each.
+    void add_floor(std::uint32_t service, std::vector<std::pair<TimePoint, double>>& ways) {
+        std::ranges::sort(ways);
+        for (std::size_t i = 0; i < ways.size(); ++i) {
+            double fastest = ways[i].second;
+            for (std::size_t k = i - std::min(i, fastest_of - 1); k < i; ++k)
+                fastest = std::min(fastest, ways[k].second);
+            add(service, floor_of_path, fastest, ways[i].first);
+        }
+    }
+
     /// `value` of the component of span i, in the row in which span `ended` ends.
     void add(std::size_t i, std::string_view signal, double value, std::size_t ended) {
-        const std::size_t row = frame_.first_row_at(spans_.end(ended));
+        add(spans_.service[i], signal, value, spans_.end(ended));
+    }
+
+    void add(std::uint32_t service, std::string_view signal, double value, TimePoint end) {
+        const std::size_t row = frame_.first_row_at(end);
         if (row >= frame_.num_rows()) return;
-        if (row == 0 && spans_.end(ended) + frame_.step() <= frame_.times().front()) return;
-        Series& series = series_[{spans_.service[i], signal}];
+        if (row == 0 && end + frame_.step() <= frame_.times().front()) return;
+        Series& series = series_[{service, signal}];
         if (series.sum.empty()) {
             series.sum.assign(frame_.num_rows(), 0.0);
             series.count.assign(frame_.num_rows(), 0.0);
@@ -141,7 +163,8 @@ private:
     std::set<std::uint32_t> callers_;
     std::size_t first_row_ = std::numeric_limits<std::size_t>::max();  // that a span ended in
     std::size_t last_row_ = 0;
-    std::vector<std::string_view> phases_;  // of operations
+    std::vector<std::string_view> phases_;                                     // of operations
+    std::map<std::uint32_t, std::vector<std::pair<TimePoint, double>>> ways_;  // by callee
     std::map<std::pair<std::uint32_t, std::string_view>, Series> series_;
 };
 

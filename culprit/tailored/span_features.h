@@ -12,6 +12,8 @@ namespace culprit::tailored {
 /// means per row of `frame`'s time grid; a span counts in the row in which it ends.
 ///
 ///   engine.path_residual      caller's span - callee's server span, at the callee: time on the way
+///   engine.path_floor         the least of that of the last eight requests: a slow way slows the
+///                             fastest request too, a lossy one does not
 ///   engine.queue_time         spans of a component whose operation speaks of a queue or waiting,
 ///   engine.prefill_time       of prefill,
 ///   engine.decode_time        of decode,
@@ -23,8 +25,8 @@ namespace culprit::tailored {
 /// that fans out cannot be told. Phases are children within one component.
 ///
 /// Units: seconds; ms for istio_request_duration_milliseconds.   Assumes: parent and child name
-/// each other by id; clocks may differ, since only durations are compared.   Cost: O(spans +
-/// features) time and memory.
+/// each other by id; clocks may differ, since only durations are compared.   Cost: O(spans log
+/// spans + features) time, O(spans + features) memory.
 void add_span_features(std::vector<Feature>& features, const SpanTable& spans, const Frame& frame);
 
 }  // namespace culprit::tailored

@@ -25,6 +25,7 @@ const std::map<std::string, std::vector<std::string>>& inputs_of_derived() {
          {"ray_serve_http_request_latency_ms", "vllm:e2e_request_latency_seconds"}},
         {"derived:client_residual_seconds",
          {"gen_ai.client.operation.time_to_first_chunk", "vllm:time_to_first_token_seconds"}},
+        {"derived:kv_full", {"vllm:kv_cache_usage_perc"}},
         {"derived:queue_share",
          {"vllm:request_queue_time_seconds", "vllm:e2e_request_latency_seconds"}},
         {"derived:step_slowdown",

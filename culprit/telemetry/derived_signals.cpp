@@ -100,6 +100,9 @@ private:
             service, "path_residual_seconds", "s", {},
             [](double ms, double s) { return ms / 1000 - s; }, path_ms, e2e));
         CULPRIT_TRY_STATUS(add(
+            service, "kv_full", "1{bool}", {}, [](double used) { return used >= 0.9 ? 1.0 : 0.0; },
+            mean(service, "vllm:kv_cache_usage_perc")));
+        CULPRIT_TRY_STATUS(add(
             service, "queue_share", "1", {}, [](double q, double e) { return q / e; }, queue, e2e));
         CULPRIT_TRY_STATUS(add(
             service, "prefix_hit_ratio", "1", {}, [](double h, double q) { return h / q; },

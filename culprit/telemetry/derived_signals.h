@@ -14,6 +14,7 @@ namespace culprit {
 ///   path_residual      Ray Serve's HTTP latency - engine e2e     network, proxy, router
 ///   client_residual    client's first chunk - engines' ttft      ingress, network
 ///   queue_share        queue_time / e2e                          admission limits
+///   kv_full            1 where at least 90 % of the KV cache is in use
 ///   prefix_hit_ratio   prefix hits / queries
 ///   retransmit_share   TCP segments sent again / packets sent, of a host
 ///   prefill_miss_share tokens computed in prefill / prompt tokens

@@ -195,6 +195,8 @@ void take_spans(const SpanTable* spans, Inventory& inventory) {
     if (!inventory.has_propagation && services.size() > 1)
         http.defects.emplace_back("no context is passed on between services: no call graph");
     if (!http.defects.empty()) http.visibility = Visibility::impaired;
+    if (inventory.has_propagation)
+        inventory.signals["span:path_floor"].visibility = Visibility::present;
     if (inventory.counts_errors && num_errors == 0)
         inventory.defects.push_back(fmt::format(
             "metrics count failed requests, none of {} spans failed: sampling drops errors",
