@@ -180,6 +180,7 @@ std::vector<Lagged> select_parents(Tester& tester, std::size_t num_variables, st
             [](const Candidate& a, const Candidate& b) { return a.strength > b.strength; });
     }
     std::vector<Lagged> parents;
+    parents.reserve(candidates.size());
     for (const Candidate& c : candidates) parents.push_back(c.source);
     return parents;
 }

@@ -22,6 +22,7 @@ public:
         const auto known = cache_.find({y, given});
         if (known != cache_.end()) return known->second;
         std::vector<std::size_t> variables;
+        variables.reserve(given.size());
         for (const std::size_t s : given) variables.push_back(columns_[s]);
         const double p = stats::chi_square(table_, f_node_, columns_[y], variables).p_value;
         ++counts_.tests;

@@ -137,6 +137,7 @@ Result<ChanceScores> chance_of(const Incident& incident, const GroundTruth& trut
         counts.erase(found);
     }
     std::vector<std::size_t> others;
+    others.reserve(counts.size());
     for (const auto& [service, count] : counts) others.push_back(count);
     scores.service = chance_of_service(num_truth_columns, others);
     scores.metric = chance_of_metric(num_true_metrics, scores.num_columns);

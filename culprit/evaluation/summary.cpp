@@ -114,6 +114,7 @@ std::vector<FailureReason> reasons_of(std::span<const CellRecord> cells) {
                       cell.key.case_id};
     }
     std::vector<FailureReason> reasons;
+    reasons.reserve(found.size());
     for (auto& [kind, reason] : found) reasons.push_back(std::move(reason));
     return reasons;
 }

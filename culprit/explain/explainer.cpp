@@ -67,15 +67,19 @@ void Explainer::add_shifts() {
 void Explainer::add_logs() {
     std::map<std::string, std::size_t> taken;
     for (LogEvidence& change : log_changes(incident_, options_.score_min))
-        if (taken[change.source]++ < options_.logs_per_service_max)
-            by_service_[change.source].push_back(std::move(change));
+        if (taken[change.source]++ < options_.logs_per_service_max) {
+            auto& evidence = by_service_[change.source];
+            evidence.push_back(std::move(change));
+        }
 }
 
 void Explainer::add_spans() {
     std::map<std::string, std::size_t> taken;
     for (SpanEvidence& change : span_changes(incident_, options_.score_min))
-        if (taken[change.service]++ < options_.spans_per_service_max)
-            by_service_[change.service].push_back(std::move(change));
+        if (taken[change.service]++ < options_.spans_per_service_max) {
+            auto& evidence = by_service_[change.service];
+            evidence.push_back(std::move(change));
+        }
 }
 
 std::optional<ShiftEvidence> Explainer::shift_of(std::string_view column) const {

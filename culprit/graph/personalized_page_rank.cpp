@@ -46,6 +46,7 @@ Result<std::vector<double>> distribution(const std::vector<double>& preference, 
         return fail(ErrorCode::invalid_input,
                     fmt::format("preferences must have a sum other than 0, got {}", sum));
     std::vector<double> p;
+    p.reserve(preference.size());
     for (const double value : preference) p.push_back(value / sum);
     return p;
 }

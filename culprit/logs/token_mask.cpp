@@ -110,12 +110,11 @@ void mask_numbers(std::string_view message, std::string& masked) {
         const bool is_number = word.num_leading_digits == word.length;
         const bool is_id = (word.is_hex && word.length >= (is_number ? 16U : 8U)) ||
                            (text.size() > 2 && text[0] == '0' && (text[1] | 32) == 'x');
+        const bool is_status = is_number && word.length == 3 && text[0] >= '1' && text[0] <= '5' &&
+                               stands_alone(message, begin, at);
         if (is_id) {
             append_mask(masked, "<id>", mask_end);
-        } else if (is_number && word.length == 3 && text[0] >= '1' && text[0] <= '5' &&
-                   stands_alone(message, begin, at)) {
-            masked += text;
-        } else if (word.num_leading_digits > 0) {
+        } else if (word.num_leading_digits > 0 && !is_status) {
             append_mask(masked, "<num>", mask_end);
             masked += text.substr(word.num_leading_digits);
         } else {

@@ -18,7 +18,7 @@ std::optional<TimePoint> parse_civil(std::string_view text) {
     if (text.size() < 19 || text.size() == 20 || text.size() > 29) return std::nullopt;
     if (text[4] != '-' || text[7] != '-' || text[10] != ' ' || text[13] != ':' || text[16] != ':')
         return std::nullopt;
-    for (const std::size_t at : {0, 2, 5, 8, 11, 14, 17})
+    for (const std::size_t at : {0U, 2U, 5U, 8U, 11U, 14U, 17U})
         if (!is_digits(text.substr(at, 2))) return std::nullopt;
     using std::chrono::day;
     using std::chrono::month;

@@ -103,6 +103,7 @@ Incident spoiled(const Incident& incident, const Spoiling& spoiling, std::uint64
         for (std::size_t r = 0; r < rows.size(); ++r) values(r, k) = series[rows[r]];
     }
     std::vector<TimePoint> times;
+    times.reserve(rows.size());
     for (const std::size_t r : rows) times.push_back(frame.times()[r]);
     if (spoiling.baseline_seconds > 0.0)
         worse.baseline.begin = std::max(

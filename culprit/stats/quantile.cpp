@@ -146,7 +146,7 @@ private:
     std::size_t place_of(std::size_t rank) const {
         const std::size_t b = bucket_of(rank);
         std::size_t place = rank - first_[b];
-        for (std::size_t k = 0; k < b; ++k) place += is_wanted_[k] * counts_[k];
+        for (std::size_t k = 0; k < b; ++k) place += std::size_t{is_wanted_[k]} * counts_[k];
         return place;
     }
 

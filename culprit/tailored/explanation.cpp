@@ -143,6 +143,7 @@ std::vector<FindingStep> chain_of(const Hypothesis& h, const Observations& seen)
     std::ranges::stable_sort(moved, [](const auto& a, const auto& b) { return a.first > b.first; });
     if (moved.size() > chain_max) moved.resize(chain_max);
     std::vector<FindingStep> chain;
+    chain.reserve(moved.size());
     for (const auto& [weight, o] : moved) chain.push_back(step_of(*o, seen));
     std::ranges::stable_sort(chain, {}, &FindingStep::when);
     if (!chain.empty()) chain.front().remark = "first to move";
@@ -167,6 +168,7 @@ std::vector<FindingStep> wide_chain(const Hypothesis& h, const Observations& see
     std::ranges::stable_sort(moved, [](const auto& a, const auto& b) { return a.first > b.first; });
     if (moved.size() > chain_max) moved.resize(chain_max);
     std::vector<FindingStep> chain;
+    chain.reserve(moved.size());
     for (auto& [weight, step] : moved) chain.push_back(std::move(step));
     std::ranges::stable_sort(chain, {}, &FindingStep::when);
     if (!chain.empty()) chain.front().remark = "first to move";

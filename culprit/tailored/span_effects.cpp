@@ -109,7 +109,7 @@ Tables tabulate(const SpanTable& spans, const TimeRange& before, const TimeRange
             pick(tables.self[own], *side, when)
                 .add(std::log(std::max(linked.self_us[i], floor_us)));
         auto& failures = tables.failures[spans.service[i]];
-        const auto at = static_cast<std::size_t>(2 * *side);
+        const auto at = 2 * static_cast<std::size_t>(*side);
         failures[at + 1] += 1.0;
         if (failed(spans, i) && !linked.failed_below[i]) failures[at] += 1.0;
         const std::uint32_t p = linked.parent[i];
@@ -137,6 +137,7 @@ struct Standard {
         if (values.empty()) return;
         median = median_of(values);
         std::vector<double> away;
+        away.reserve(values.size());
         for (const double v : values) away.push_back(std::abs(v - median));
         scale += 1.4826 * median_of(std::move(away));
     }
@@ -162,6 +163,7 @@ public:
                 (!past || sides.before.count >= edge_spans_min))
                 change.emplace_back(edge, sides.after.mean() - (past ? sides.before.mean() : 0.0));
         std::vector<double> values;
+        values.reserve(change.size());
         for (const auto& [edge, d] : change) values.push_back(d);
         const Standard standard(values);
         std::map<std::uint32_t, std::pair<double, double>> ends;  // sum of log(1 + z), edges

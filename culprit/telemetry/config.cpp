@@ -36,8 +36,9 @@ struct Context {
 // A map of which every key must be asked for. Collects the first problem instead of throwing.
 class Section {
 public:
-    Section(YAML::Node node, std::string where, Context& context, std::optional<Error>& error)
-        : node_(std::move(node)), where_(std::move(where)), context_(context), error_(error) {
+    Section(const YAML::Node& node, std::string where, Context& context,
+            std::optional<Error>& error)
+        : node_(node), where_(std::move(where)), context_(context), error_(error) {
         if (node_.IsDefined() && !node_.IsNull() && !node_.IsMap())
             refuse(node_, fmt::format("{} must be a map of settings", where_));
     }

@@ -156,7 +156,7 @@ Result<std::string> HttpClient::get(std::string_view path, const HttpParameters&
     CULPRIT_TRY(auto request, prepare(path));
     if (!parameters.empty()) request.url += "?" + form_of(parameters);
     WholeBody body(endpoint_.body_bytes_max);
-    CULPRIT_TRY_STATUS(send(std::move(request), body, stop));
+    CULPRIT_TRY_STATUS(send(request, body, stop));
     return body.take();
 }
 
@@ -167,7 +167,7 @@ Result<std::string> HttpClient::post(std::string_view path, std::string body,
     request.body = std::move(body);
     request.headers.emplace_back("Content-Type", std::move(content_type));
     WholeBody answer(endpoint_.body_bytes_max);
-    CULPRIT_TRY_STATUS(send(std::move(request), answer, stop));
+    CULPRIT_TRY_STATUS(send(request, answer, stop));
     return answer.take();
 }
 
@@ -182,10 +182,11 @@ Status HttpClient::stream(std::string_view path, const HttpParameters& parameter
         request.body = std::move(form);
         request.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
     }
-    return send(std::move(request), receiver, stop);
+    return send(request, receiver, stop);
 }
 
-Status HttpClient::send(HttpRequest request, StreamReceiver& receiver, const Stop& stop) const {
+Status HttpClient::send(const HttpRequest& request, StreamReceiver& receiver,
+                        const Stop& stop) const {
     const std::string place = request.url.substr(0, request.url.find('?'));
     double backoff_seconds = endpoint_.backoff_seconds;
     Error last{ErrorCode::unavailable, "not tried"};

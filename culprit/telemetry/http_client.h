@@ -59,7 +59,7 @@ public:
                              const Stop& stop) const;
 
 private:
-    Status send(HttpRequest request, StreamReceiver& receiver, const Stop& stop) const;
+    Status send(const HttpRequest& request, StreamReceiver& receiver, const Stop& stop) const;
     Result<HttpRequest> prepare(std::string_view path) const;
 
     HttpTransport& transport_;

@@ -125,8 +125,8 @@ public:
         };
         for (const auto& [value, members] : by_value) {
             if (members.size() > per_request_ || value.empty()) {
-                const std::string matcher = label + "=" + quoted(value);
-                split(members, matchers.empty() ? matcher : matchers + "," + matcher);
+                const std::string separator = matchers.empty() ? "" : ",";
+                split(members, fmt::format("{}{}{}={}", matchers, separator, label, quoted(value)));
                 continue;
             }
             if (batch.size() + members.size() > per_request_ || values.size() >= alternatives_max)
