@@ -176,10 +176,15 @@ Moved compare(const std::vector<double>& values, const Rows& rows, double level,
         if (one_way && trial * own < 0.0) continue;
         const auto onset = stats::find_onset(search, shift->location, shift->scale, trial);
         if (!onset || onset->log_likelihood_ratio < segment_evidence_min) continue;
-        const double mean = mean_of(search.subspan(onset->index, onset->end - onset->index));
-        const double z = beyond_excursion(
+        const auto segment = search.subspan(onset->index, onset->end - onset->index);
+        const double mean = mean_of(segment);
+        double z = beyond_excursion(
             (mean - shift->location) / shift->scale,
             excursion_of(before, shift->location, shift->scale, onset->end - onset->index));
+        if (is_work) {  // a few rows of arrivals say little
+            const double sure = change_of_mean(before, segment, level);
+            if (std::abs(sure) < std::abs(z)) z = sure;
+        }
         const bool first = !moved.onset || onset->index + 1 < moved.onset->index;
         const bool same = moved.onset && onset->index <= moved.onset->index + 1;
         if (onset->end - onset->index >= 2 && std::abs(z) >= segment_deviations_min &&
