@@ -116,7 +116,7 @@ Result<Diagnosis> Culprit::diagnose(const Incident& incident, const RunContext& 
     Diagnosis diagnosis{.notes = generic.notes};
     CULPRIT_TRY(auto features, tailored::features_of(incident, Catalogue::builtin(), context.stop,
                                                      context.num_threads));
-    if (knows_the_system(features)) {
+    if (knows_the_system(features) || (used.spans && tailored::speaks_of_inference(*used.spans))) {
         if (used.spans) tailored::add_span_features(features, *used.spans, used.metrics);
         if (used.logs)
             tailored::add_log_features(features, *used.logs, used.metrics, generic.windows);

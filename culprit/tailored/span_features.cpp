@@ -170,6 +170,14 @@ private:
 
 }  // namespace
 
+bool speaks_of_inference(const SpanTable& spans) {
+    for (std::uint32_t o = 0; o < spans.operations.size(); ++o) {
+        const std::string_view phase = phase_of(std::string(spans.operations[o]));
+        if (phase == "engine.prefill_time" || phase == "engine.decode_time") return true;
+    }
+    return false;
+}
+
 void add_span_features(std::vector<Feature>& features, const SpanTable& spans, const Frame& frame) {
     if (spans.size() == 0 || frame.num_rows() == 0) return;
     SpanReader reader(spans, frame);

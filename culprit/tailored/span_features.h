@@ -8,6 +8,10 @@
 
 namespace culprit::tailored {
 
+/// Do the operations' names speak of prefill or decode, as only an inference engine's do?
+/// Cost: O(distinct operations).
+bool speaks_of_inference(const SpanTable& spans);
+
 /// Adds to `features` what the spans say about signals that no metric brought, by component, as
 /// means per row of `frame`'s time grid; a span counts in the row in which it ends.
 ///

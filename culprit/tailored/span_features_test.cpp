@@ -125,6 +125,15 @@ TEST(SpanFeatures, DoNotReplaceWhatMetricsBrought) {
     EXPECT_TRUE(features.front().values.empty());
 }
 
+TEST(SpanFeatures, KnowAnInferenceEngineByItsSpans) {
+    EXPECT_TRUE(speaks_of_inference(
+        *served([](std::size_t) { return 0.02; }, [](std::size_t) { return 0.6; }).spans));
+    Trace shop;
+    const std::size_t order = shop.add("shop", "POST /cart", Trace::none, 1.7e9, 0.1);
+    shop.add("db", "SELECT", order, 1.7e9, 0.05);
+    EXPECT_FALSE(speaks_of_inference(shop.spans));
+}
+
 TEST(Culprit, TellsASlowPathFromASlowEngineBySpansAlone) {
     const auto diagnose = [](const Incident& incident) {
         return run_method(*make_culprit(), incident, {})->findings.front();
