@@ -122,6 +122,7 @@ std::vector<double> plain_weights(const SpanTable& spans, const Operations& oper
         row[local[operations.of_span[i]]] = 1.0;
     }
     std::vector<std::vector<double>> rows;
+    rows.reserve(passes.size());
     for (const auto& [trace, row] : passes) rows.push_back(row);
     std::vector<double> v(rows.size());
     double sum = 0.0;

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "culprit/base/check.h"
+#include "culprit/base/cut.h"
 #include "culprit/base/parallel.h"
 #include "culprit/base/random.h"
 #include "culprit/base/result.h"
@@ -117,6 +118,13 @@ TEST(Time, FormatsWhatItReads) {
     EXPECT_EQ(format_rfc3339(time_from_ns(1770900000500000000)), "2026-02-12T12:40:00.5Z");
     EXPECT_EQ(format_time(time_from_ns(-1)), "1969-12-31 23:59:59.999");
     EXPECT_EQ(time_from_seconds(1.5), time_from_ns(1'500'000'000));
+}
+
+TEST(Cut, LeavesNoHalfCharacter) {
+    EXPECT_EQ(cut("short", 5), "short");
+    EXPECT_EQ(cut("longer", 4), "long…");
+    EXPECT_EQ(cut("größer", 3), "gr…");
+    EXPECT_EQ(cut("", 0), "");
 }
 
 }  // namespace

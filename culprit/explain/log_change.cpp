@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "culprit/base/cut.h"
 #include "culprit/logs/template_miner.h"
 #include "culprit/stats/robust_shift.h"
 
@@ -56,13 +57,6 @@ double covered_minutes(const TimeRange& range, TimePoint first, TimePoint last) 
     return std::max(0.0, to_seconds(covered) / 60.0);
 }
 
-std::string cut(std::string_view text) {
-    if (text.size() <= example_bytes_max) return std::string(text);
-    std::size_t end = example_bytes_max;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
-    return std::string(text.substr(0, end)) + "…";
-}
-
 std::vector<Count> count_records(const Incident& incident, const LogTemplates& templates) {
     const LogTable& logs = *incident.logs;
     std::vector<Count> counts;
@@ -107,13 +101,14 @@ std::vector<LogEvidence> log_changes(const Incident& incident, double score_min)
                              std::sqrt(dispersion);
         if (std::abs(score) < score_min) continue;
         const std::size_t example = after > 0 ? count.first_in_suspect : count.any_record;
-        changes.push_back({.source = std::string(logs.sources[count.source]),
-                           .log_template = cut(templates.templates[count.template_id].text),
-                           .baseline_per_minute = before / baseline_minutes,
-                           .suspect_per_minute = after / suspect_minutes,
-                           .score = score,
-                           .first_seen = logs.time[example],
-                           .example = cut(logs.message(example))});
+        changes.push_back(
+            {.source = std::string(logs.sources[count.source]),
+             .log_template = cut(templates.templates[count.template_id].text, example_bytes_max),
+             .baseline_per_minute = before / baseline_minutes,
+             .suspect_per_minute = after / suspect_minutes,
+             .score = score,
+             .first_seen = logs.time[example],
+             .example = cut(logs.message(example), example_bytes_max)});
     }
     std::stable_sort(changes.begin(), changes.end(), [](const auto& a, const auto& b) {
         return std::abs(a.score) > std::abs(b.score);

@@ -7,6 +7,8 @@
 #include <set>
 #include <unordered_map>
 
+#include "culprit/base/cut.h"
+
 namespace culprit::tailored {
 namespace {
 
@@ -14,6 +16,7 @@ constexpr double moved_deviations = 2.5;
 constexpr double still_deviations = 1.0;
 constexpr std::size_t chain_max = 6;
 constexpr std::size_t against_max = 4;
+constexpr std::size_t line_shown_max = 100;  // bytes of a log line
 constexpr double probability_min = 0.005;
 
 const ExpectedSignal* expected_in(const FaultSignature* fault, const std::string& signal) {
@@ -211,13 +214,17 @@ std::vector<std::string> against(const Hypothesis& h, const Observations& seen) 
 void add_log_steps(std::vector<FindingStep>& chain, const Hypothesis& h, const LogMatches& logs) {
     const auto found = logs.find(h.seen_at.empty() ? h.component : h.seen_at);
     if (h.fault == nullptr || found == logs.end()) return;
+    std::set<std::string_view> told;  // one line may match two patterns
     for (const LogPattern& pattern : h.fault->logs) {
         const auto match = found->second.find(&pattern);
-        if (match == found->second.end() || !match->second.is_news()) continue;
-        chain.push_back({.when = match->second.first,
-                         .text = fmt::format("log \"{}\"", match->second.example),
-                         .remark = fmt::format("{:.0f} lines, {:.0f} before", match->second.after,
-                                               match->second.before)});
+        if (match == found->second.end() || !match->second.is_news() ||
+            !told.insert(match->second.example).second)
+            continue;
+        chain.push_back(
+            {.when = match->second.first,
+             .text = fmt::format("log \"{}\"", cut(match->second.example, line_shown_max)),
+             .remark = fmt::format("{:.0f} lines, {:.0f} before", match->second.after,
+                                   match->second.before)});
     }
     std::ranges::stable_sort(chain, {}, &FindingStep::when);
 }

@@ -1,6 +1,7 @@
 #include <string>
 #include <vector>
 
+#include "culprit/base/cut.h"
 #include "culprit/stats/robust_shift.h"
 #include "culprit/tailored/hypotheses.h"
 
@@ -27,7 +28,7 @@ LogMatches match_logs(const Incident& incident, const Windows& windows,
             (before ? match.before : match.after) += 1.0;
             if (!before && (match.example.empty() || logs.time[i] < match.first)) {
                 match.first = logs.time[i];
-                match.example = line.substr(0, 200);
+                match.example = cut(line, 200);
             }
         }
     }

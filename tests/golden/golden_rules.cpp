@@ -73,7 +73,7 @@ std::string compare_scores(const Ranking& ranking, const GoldenAnswer& answer) {
 }
 
 std::string compare_evidence(const Ranking& ranking, const GoldenAnswer& answer) {
-    const std::string names = compare_names(names_of(ranking), answer.names);
+    std::string names = compare_names(names_of(ranking), answer.names);
     if (!names.empty()) return names;
     for (std::size_t i = 0; i < answer.scores.size(); ++i) {
         const auto& evidence = std::get<SpanEvidence>(ranking.suspects()[i].evidence.at(0));

@@ -33,9 +33,8 @@ struct GoldenRule {
 };
 
 /// How a failing test names its rule.
-inline void PrintTo(const GoldenRule& rule, std::ostream* out) {
-    *out << rule.method;
-}  // NOLINT(readability-identifier-naming): GoogleTest's hook
+// NOLINTNEXTLINE(readability-identifier-naming): GoogleTest's hook
+inline void PrintTo(const GoldenRule& rule, std::ostream* out) { *out << rule.method; }
 
 /// One rule per method of the study, in the study's order.
 std::vector<GoldenRule> golden_rules();

@@ -1,5 +1,7 @@
 #include "golden_set.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -75,9 +77,10 @@ GoldenSet::GoldenSet(const std::string& root) {
                 GoldenCase golden;
                 const std::string name = group.filename().string();
                 const std::string number_text = folder.filename().string();
-                golden.id = family.filename().string() + "/" + name + "/" + number_text;
+                golden.id = fmt::format("{}/{}/{}", family.filename().string(), name, number_text);
                 golden.case_path = folder.string();
-                golden.ranks_path = (family / "ranks" / (name + "__" + number_text)).string();
+                golden.ranks_path =
+                    (family / "ranks" / fmt::format("{}__{}", name, number_text)).string();
                 cases_.push_back(std::move(golden));
             }
     if (cases_.empty()) throw std::runtime_error("no golden case below " + root);

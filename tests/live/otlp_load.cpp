@@ -167,6 +167,7 @@ int main(int argc, char** argv) {
         begin + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
     {
         std::vector<std::jthread> senders;
+        senders.reserve(static_cast<std::size_t>(connections));
         for (int i = 0; i < connections; ++i)
             senders.emplace_back(
                 [&] { (is_grpc ? send_grpc : send_http)(host, port, end, body, counts); });
