@@ -15,13 +15,16 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RECORDED = "datasets/llm-testbed"
 
+# Title: picture, options, values of the last of them, value in use (None: all are run).
 CURVES = {
-    "share of the series taken away": ("--drop", [0.1, 0.3, 0.5, 0.7, 0.9], 0),
-    "alert late by, s": ("--alert-delay", [60, 180, 300, 600], 0),
-    "seconds between scrapes": ("--scrape", [1, 15, 30], 5),
-    "baseline, s": ("--baseline", [10, 30, 60, 120], 285),
-    "blurred over, s": ("--blur", [15, 60], 0),
-    "seconds of data after the alert": ("--until", [10, 20, 30, 45], 75),
+    "share of the series taken away": ("drop", ["--drop"], [0.1, 0.3, 0.5, 0.7, 0.9], 0),
+    "alert late by, s, after 285 s of history": ("alert-delay", ["--alert-delay"], [60, 180, 300, 600], 0),
+    "alert late by, s, after 30 minutes of history (collected by default)":
+        ("alert-delay-long", ["--baseline", "1800", "--alert-delay"], [0, 60, 180, 300, 600], None),
+    "seconds between scrapes": ("scrape", ["--scrape"], [1, 15, 30], 5),
+    "baseline, s": ("baseline", ["--baseline"], [10, 30, 60, 120], 285),
+    "blurred over, s": ("blur", ["--blur"], [15, 60], 0),
+    "seconds of data after the alert": ("until", ["--until"], [10, 20, 30, 45], 75),
 }
 MISSING = {"logs": "--no-logs", "GPU series": "--no-gpu", "engine series": "--no-engine",
            "service mesh": "--no-mesh"}
@@ -122,17 +125,19 @@ def main() -> None:
     plot([(b["said"], b["right"], b["cases"]) for b in whole["reliability"]],
          pictures / "reliability.svg", "probability stated (below: cases)", "share right", True)
     text += "\n## Calibration\n\n![reliability](method/reliability.svg)\n\n## Worse data\n\n"
-    for number, (title, (flag, values, now)) in enumerate(CURVES.items()):
-        cards = {v: run.card(*run.simulated, flag, str(v)) for v in values}
-        cards[now] = whole
+    curves = {}
+    for title, (name, flags, values, now) in CURVES.items():
+        cards = {v: run.card(*run.simulated, *flags, str(v)) for v in values}
+        if now is not None:
+            cards[now] = whole
         ordered = sorted(cards)
-        picture = f"curve-{flag.strip('-')}.svg"
+        picture = f"curve-{name}.svg"
         plot([(i, cards[v]["component_ac1"], f"{v:g}") for i, v in enumerate(ordered)],
              pictures / picture, title, "component AC@1", False)
         text += f"![{title}](method/{picture})\n"
-        CURVES[title] = (flag, ordered, cards)
+        curves[title] = (ordered, cards)
     text += "\n" + HEAD
-    for title, (flag, ordered, cards) in CURVES.items():
+    for title, (ordered, cards) in curves.items():
         for value in ordered:
             text += row(f"{title}: {value:g}", cards[value])
     for name, flag in MISSING.items():

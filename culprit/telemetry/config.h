@@ -74,8 +74,8 @@ struct CollectConfig {
     std::vector<ClickHouseConfig> clickhouse;
     std::vector<OtlpFilesConfig> otlp_files;
     std::vector<ReceiverConfig> receivers;
-    double baseline_seconds = 600.0;  ///< before the alert
-    double suspect_seconds = 300.0;   ///< from the alert on
+    double baseline_seconds = 1800.0;  ///< before the alert, which may be ten minutes late
+    double suspect_seconds = 300.0;    ///< from the alert on
     double time_allowed_seconds = 60.0;
     std::uint64_t series_max = 200'000;
     unsigned num_parallel = 4;

@@ -157,7 +157,7 @@ std::string format_config(const std::vector<Probe>& probes) {
         "\n# Files of the OpenTelemetry collector's file exporter.\n"
         "# otlp_files:\n"
         "#   - paths: [/var/lib/otelcol/traces.json]\n"
-        "\nwindow: {baseline: 10m, suspect: 5m}\n"
+        "\nwindow: {baseline: 30m, suspect: 5m}\n"
         "limits: {time: 60s, series: 200000, parallel: 4, spool: /var/tmp}\n";
     return text;
 }
