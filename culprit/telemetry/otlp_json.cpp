@@ -11,7 +11,6 @@ namespace culprit {
 namespace {
 
 using simdjson::dom::element;
-using simdjson::dom::element_type;
 
 // Fields of an object, absent ones as defaults. simdjson's own lookups throw or need an error code
 // each; these two calls are all that OTLP needs.

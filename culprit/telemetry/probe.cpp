@@ -124,8 +124,10 @@ std::vector<Probe> probe_hosts(const std::vector<std::string>& hosts, HttpTransp
         }
     std::atomic<std::size_t> next{0};
     {
+        constexpr std::size_t num_workers = 8;
         std::vector<std::jthread> workers;
-        for (int i = 0; i < 8; ++i)
+        workers.reserve(num_workers);
+        for (std::size_t i = 0; i < num_workers; ++i)
             workers.emplace_back([&] {
                 for (std::size_t p = next++; p < probes.size(); p = next++)
                     ask(probes[p], *places[p], transport, stop);

@@ -110,7 +110,7 @@ private:
 
     Status ask(const std::string& query, const MetricPlan& plan, std::string_view part,
                PendingColumns& pending) {
-        const auto take = [&](Series series) -> Status {
+        const auto take = [&](const Series& series) -> Status {
             ++pending.num_series;
             pending.num_samples += series.size();
             return columns_.take(plan, series, part, pending);

@@ -667,7 +667,7 @@ Status run_agent(const Settings& settings) {
     const int stop = signalfd(-1, &signals, SFD_CLOEXEC);
     CULPRIT_TRY(auto tree, CgroupTree::open("/sys/fs/cgroup", settings.group_prefix()));
     Agent agent(settings, std::move(tree));
-    const auto status = agent.run(stop);
+    auto status = agent.run(stop);
     close(stop);
     return status;
 }

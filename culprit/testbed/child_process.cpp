@@ -74,12 +74,13 @@ std::vector<std::string> merged_environment(const std::map<std::string, std::str
         const std::string line = *entry;
         if (!added.contains(line.substr(0, line.find('=')))) lines.push_back(line);
     }
-    for (const auto& [name, value] : added) lines.push_back(name + "=" + value);
+    for (const auto& [name, value] : added) lines.push_back(fmt::format("{}={}", name, value));
     return lines;
 }
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
     std::vector<char*> result;
+    result.reserve(texts.size() + 1);
     for (auto& text : texts) result.push_back(text.data());
     result.push_back(nullptr);
     return result;

@@ -199,7 +199,7 @@ public:
                 progress_(fmt::format("time is up: {} cases left", open.size() - done));
                 break;
             }
-            const auto status = run_case(injector, *planned);
+            auto status = run_case(injector, *planned);
             if (stop_()) {
                 CULPRIT_TRY_STATUS(write_checksums(options_.folder));
                 return fail(ErrorCode::cancelled, "stopped, or the testbed is no longer there");
@@ -241,7 +241,7 @@ private:
         std::string problem;
         for (int attempt = 0; attempt < attempts_max; ++attempt) {
             CULPRIT_TRY_STATUS(pause(std::max(0.0, settled_at_ - monotonic_seconds())));
-            const auto recovered = wait_until_recovered(settings_, 300, stop_, progress_);
+            auto recovered = wait_until_recovered(settings_, 300, stop_, progress_);
             if (!recovered) {
                 unhealthy_ = true;
                 return recovered;
@@ -441,7 +441,7 @@ Status wait_until_recovered(const Settings& settings, double seconds_max,
         std::string missing;
         for (const auto& replica : settings.replica_names())
             if (const auto problem = replica_problem(settings, tree, replica); !problem.empty())
-                missing = replica + " " + problem;
+                missing = fmt::format("{} {}", replica, problem);
         httplib::Client proxy(settings.address_of("nginx-proxy"), Settings::proxy_port);
         proxy.set_connection_timeout(1);
         proxy.set_read_timeout(3);

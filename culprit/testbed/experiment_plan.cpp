@@ -195,6 +195,7 @@ void order_and_split(ExperimentPlan& plan) {
     }
     std::ranges::sort(place);
     std::vector<PlannedCase> ordered;
+    ordered.reserve(place.size());
     for (const auto& [at, index] : place) ordered.push_back(std::move(plan.cases[index]));
     plan.cases = std::move(ordered);
 }

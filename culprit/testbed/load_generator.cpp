@@ -41,7 +41,7 @@ std::string make_prompt(const Arrival& arrival, const LoadOptions& options, Rand
         add(random.next());
     }
     for (int i = 0; i < options.shared_prefix_tokens && made < arrival.prompt_tokens; ++i)
-        add(static_cast<std::uint64_t>(7 * i));
+        add(7 * static_cast<std::uint64_t>(i));
     while (made < arrival.prompt_tokens) add(random.next());
     return text;
 }

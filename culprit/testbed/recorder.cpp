@@ -363,7 +363,7 @@ private:
             if (values.empty()) continue;
             std::ranges::sort(values);
             result[row] = values[static_cast<std::size_t>(
-                0.9 * static_cast<double>(values.size() - 1) + 0.5)];
+                std::lround(0.9 * static_cast<double>(values.size() - 1)))];
         }
         return result;
     }
@@ -512,7 +512,7 @@ private:
                 edges.emplace("nginx-proxy", component);
         for (const auto& component : settings_.components()) edges.emplace(component.name, host);
         std::string text = "source,destination\n";
-        for (const auto& [from, to] : edges) text += from + "," + to + "\n";
+        for (const auto& [from, to] : edges) text += fmt::format("{},{}\n", from, to);
         CULPRIT_TRY_STATUS(write_file("mpg.csv", text));
         return write_file("latency_merged_90.csv", edge_latency_);
     }

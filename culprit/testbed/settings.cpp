@@ -20,6 +20,7 @@ std::vector<Component> Settings::components() const {
 
 std::vector<std::string> Settings::replica_names() const {
     std::vector<std::string> names;
+    names.reserve(static_cast<std::size_t>(replicas));
     for (int replica = 0; replica < replicas; ++replica)
         names.push_back(fmt::format("ray-replicas-{}", replica));
     return names;

@@ -400,7 +400,7 @@ Status run_supervisor(const Settings& settings) {
     CULPRIT_TRY_STATUS(write_state(settings, state));
     CULPRIT_TRY(auto tree, CgroupTree::open("/sys/fs/cgroup", settings.group_prefix()));
     Supervisor supervisor(settings, std::move(tree), stop);
-    const auto started = supervisor.start();
+    auto started = supervisor.start();
     if (started) {
         state.phase = "healthy";
         CULPRIT_TRY_STATUS(write_state(settings, state));
