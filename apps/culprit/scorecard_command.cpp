@@ -89,6 +89,11 @@ void add_scorecard_command(Command& root, Shell& shell) {
     command.option("--count", request->made.count, "Simulated seeds per kind")
         .check(positive())
         .default_text("10");
+    command.option("--replicas", request->made.num_replicas, "Simulated replicas; default: 3 to 8")
+        .check(between(1.0, 10000.0));
+    command.option("--load-factor", request->made.load_factor,
+                   "Simulated arrivals while the fault lasts, times this")
+        .check(between(0.01, 100.0));
     add_spoiling_options(command, request->scoring.spoiling);
     command.flag("--hold-out", request->scoring.hold_out,
                  "Score without the signatures of the fault's family");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@ struct GroundTruth {
     std::vector<std::string> services;  ///< usually one; empty when no component was broken
     std::vector<std::string> metrics;   ///< root-cause metric columns, when the source names them
     std::string fault;                  ///< "cpu", "gpu_power", …
+    std::map<std::string, std::string> fault_of;  ///< by service, where several were broken
     std::string location;  ///< of a faulty piece of code ("file:line"), when the source tells it
 };
 

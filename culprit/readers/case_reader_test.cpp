@@ -90,6 +90,16 @@ TEST_F(CaseFolder, PrefersCaseJsonOverTheFolderName) {
     EXPECT_EQ(found->truth->fault, "disk");
 }
 
+TEST_F(CaseFolder, KnowsWhatBrokeEachOfSeveralRootCauses) {
+    write_metrics();
+    write("case.json", R"({"root_cause_service":["db","web"],"fault":"cpu","faults":[)"
+                       R"({"kind":"cpu","target":"web"},{"kind":"disk","target":"db"},7,{}]})");
+    const auto found = read();
+    ASSERT_TRUE(found) << found.error().message;
+    EXPECT_EQ(found->truth->fault_of,
+              (std::map<std::string, std::string>{{"db", "disk"}, {"web", "cpu"}}));
+}
+
 TEST_F(CaseFolder, DerivesSeriesFromLogsAndSpans) {
     write_metrics();
     write("logs.csv",

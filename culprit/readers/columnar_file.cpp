@@ -175,6 +175,7 @@ Json CaseSections::describe(const Case& written) {
         json["truth"] = {{"services", written.truth->services},
                          {"metrics", written.truth->metrics},
                          {"fault", written.truth->fault},
+                         {"fault_of", written.truth->fault_of},
                          {"location", written.truth->location}};
     return json;
 }
@@ -344,6 +345,7 @@ void read_document(const Json& json, Case& read) {
         read.truth = GroundTruth{truth.at("services").get<std::vector<std::string>>(),
                                  truth.at("metrics").get<std::vector<std::string>>(),
                                  truth.at("fault").get<std::string>(),
+                                 truth.value("fault_of", std::map<std::string, std::string>{}),
                                  truth.at("location").get<std::string>()};
     }
 }

@@ -82,8 +82,8 @@ bool same_fault(const FaultLibrary& library, const std::string& answered, const 
 
 /// Runs the method on one labelled incident, spoiled as asked. A component counts as right when the
 /// most probable answer names it; "no component is broken" is an answer and is right when only the
-/// load changed or nothing happened. With several root causes the best placed one counts. An error
-/// of the method is a miss.
+/// load changed or nothing happened. With several root causes the best placed one counts, and the
+/// fault that broke the one that was named. An error of the method is a miss.
 Outcome judge(const Case& incident_case, const ScoringOptions& options, std::uint64_t seed,
               const Stop& stop = {});
 

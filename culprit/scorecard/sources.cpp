@@ -11,9 +11,20 @@
 namespace culprit {
 namespace {
 
+/// With another number of replicas the load of each stays as it is.
+void set_replicas(simulator::StackConfig& config, int num_replicas) {
+    config.load.requests_per_second *=
+        static_cast<double>(num_replicas) / static_cast<double>(config.num_replicas);
+    config.num_replicas = num_replicas;
+    config.fault.target %= num_replicas;
+}
+
 Result<Outcome> judge_simulated(const std::string& kind, std::uint64_t seed,
-                                const ScoringOptions& options, const Stop& stop) {
+                                const SimulatedCases& cases, const ScoringOptions& options,
+                                const Stop& stop) {
     simulator::StackConfig config = simulator::random_config(kind, seed);
+    if (cases.num_replicas > 0) set_replicas(config, cases.num_replicas);
+    config.load_factor = cases.load_factor;
     ScoringOptions rest = options;
     config.alert_delay_seconds = std::exchange(rest.spoiling.alert_delay_seconds, 0.0);
     config.fault_seconds += config.alert_delay_seconds;  // it lasts until it is noticed
@@ -64,7 +75,7 @@ Result<Scorecard> score_simulated(const SimulatedCases& cases, const ScoringOpti
         auto outcomes,
         judge_all(kinds.size() * cases.count, options.num_threads, stop, [&](std::size_t i) {
             return judge_simulated(kinds[i / cases.count], cases.first_seed + i % cases.count,
-                                   options, stop);
+                                   cases, options, stop);
         }));
     return scorecard_of("simulated", std::move(outcomes));
 }

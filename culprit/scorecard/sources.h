@@ -15,6 +15,8 @@ struct SimulatedCases {
     std::vector<std::string> kinds;  ///< empty = every kind
     std::uint64_t first_seed = 0;  ///< seeds below 1000 are for development, from 1000 on for test
     std::size_t count = 10;        ///< seeds per kind
+    int num_replicas = 0;          ///< 0 = drawn: 3 to 8
+    double load_factor = 1.0;      ///< on the arrivals while the fault lasts
 };
 
 /// Simulates, diagnoses and scores. Late alerts, scrape interval and length of the baseline are

@@ -68,6 +68,7 @@ struct StackConfig {
     EngineModel engine;
     LoadModel load;
     FaultPlan fault;
+    double load_factor = 1.0;  ///< on the arrivals while the fault lasts, whatever it is
     double warm_up_seconds = 60.0;
     double baseline_seconds = 285.0;
     double fault_seconds = 60.0;

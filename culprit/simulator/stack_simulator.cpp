@@ -251,6 +251,7 @@ void Stack::update_conditions() {
     if (faulty)
         apply_fault({.plan = config_.fault, .progress_seconds = now_ - injection_}, config_.engine,
                     c, conditions_[target()], stack_);
+    if (faulty) stack_.rate_factor *= config_.load_factor;
     if (was_hung && !c.hung) wake(target());
     if (faulty && !injected_) {
         injected_ = true;

@@ -66,6 +66,23 @@ Expectation learned(Expectation e, const Experience::Counts& counts) {
     return e;
 }
 
+/// Two independent reasons to move.
+Expectation either(const Expectation& a, const Expectation& b) {
+    const bool a_leads = std::max(a.up, a.down) >= std::max(b.up, b.down);
+    Expectation e = a_leads ? a : b;
+    e.up = 1.0 - (1.0 - a.up) * (1.0 - b.up);
+    e.down = 1.0 - (1.0 - a.down) * (1.0 - b.down);
+    e.flat = a.flat * b.flat;
+    const double total = e.up + e.down + e.flat;
+    e.up /= total;
+    e.down /= total;
+    e.flat /= total;
+    const bool opposed = a.expected != Direction::flat && b.expected != Direction::flat &&
+                         is_upwards(a.expected) != is_upwards(b.expected);
+    e.tail = opposed ? 0.0 : std::min(a.tail, b.tail);
+    return e;
+}
+
 struct Prefix {
     std::string_view text;
     SignalFamily family;
@@ -200,6 +217,18 @@ void FaultEvidence::add(SignalFamily family, const Reading& reading, const Expec
         if (counts != nullptr) e = learned(e, *counts);
         severities_[i].add(family, reading.log_ratio(e));
         mentioned_[i].add(family, reading.log_ratio(e));
+    }
+}
+
+void FaultEvidence::add_both(SignalFamily family, const Reading& reading,
+                             const ExpectedSignal* fault, const ExpectedSignal* load) {
+    if (fault == nullptr || load == nullptr)
+        return add(family, reading, fault == nullptr ? load : fault, nullptr);
+    for (std::size_t i = 0; i < severities.size(); ++i) {
+        const double log_odds = reading.log_ratio(
+            either(expectation_of(*fault, severities[i]), expectation_of(*load, severities[i])));
+        severities_[i].add(family, log_odds);
+        mentioned_[i].add(family, log_odds);
     }
 }
 

@@ -111,6 +111,9 @@ public:
     /// confirmed incidents.
     void add(SignalFamily family, const Reading& reading, const ExpectedSignal* expected,
              const Experience::Counts* counts);
+    /// Under a fault and a change of the load at once: the signal moves when either moves it.
+    void add_both(SignalFamily family, const Reading& reading, const ExpectedSignal* fault,
+                  const ExpectedSignal* load);
     double log_odds(const Correlation& correlation) const;
 
 private:

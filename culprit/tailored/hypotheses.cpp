@@ -18,6 +18,7 @@ constexpr std::array<double, 5> log_gain = {0.7, 1.5, 3.0, 5.0, 7.0};
 constexpr double log_silence = 0.7;  // a line that belongs to the fault's definition is missing
 constexpr double change_gain = 1.5;
 constexpr double burden_share = 0.5;
+constexpr double load_evidence_min = 1.0;  // log odds below which a changed load is no partner
 // Who sends unequal shares: more often the serving framework's router than the proxy before it.
 constexpr double serving_router_share = 0.6;
 // Series that stop are one fact however many they are: their exporter was not reached.
@@ -86,7 +87,10 @@ public:
         }
         add_unknown(all);
         add_nothing(all);
-        normalise(all);
+        normalise(all, with_changed_load(all));
+        std::ranges::stable_sort(all, [](const Hypothesis& a, const Hypothesis& b) {
+            return a.probability > b.probability;
+        });
         return all;
     }
 
@@ -96,6 +100,13 @@ private:
         SignalFamily family = SignalFamily::other;
         Reading reading;
         const std::string* name = nullptr;
+        const std::string* service = nullptr;  // of shared readings: null for siblings' medians
+    };
+    /// A hypothesis and a change of the load at once, by their places in the list.
+    struct Joint {
+        std::size_t local = 0;
+        std::size_t load = 0;
+        double log_odds = 0.0;
     };
 
     std::size_t number_of(const std::string& signal) {
@@ -142,7 +153,7 @@ private:
                     (o.own == 0.0 || known.emplace(numbers_[o.feature], o.own).second))
                     seen.push_back({numbers_[o.feature], families_[o.feature],
                                     Reading(service == proxy ? moved_by(o) : o.own, o.extreme),
-                                    &seen_.features[o.feature].signal});
+                                    &seen_.features[o.feature].signal, &service});
         }
         return seen;
     }
@@ -178,8 +189,8 @@ private:
     /// A broken replica explains that its siblings, which take over its load, show some burden; a
     /// change of the load explains that one of the replicas breaks down under it first. Neither
     /// explains more of the others than half of what speaks for itself.
-    static double with_burden(double log_odds, double burden) {
-        return log_odds + std::min(burden, std::max(0.0, burden_share * log_odds));
+    static double borne_by(double log_odds, double burden) {
+        return std::min(burden, std::max(0.0, burden_share * log_odds));
     }
 
     double burden_beside(const std::string& service) const {
@@ -342,16 +353,18 @@ private:
             const double lines = log_lines(fault, service);
             if (!plausible(fault, service)) continue;
             if (lines <= 0.0 && !has_a_defining_signal(signals, service)) continue;
-            const double matched =
-                with_burden(match_local(fault, signals, service), burden_beside(service));
+            const double matched = match_local(fault, signals, service);
+            const double borne = borne_by(matched, burden_beside(service));
             for (const auto& [component, share] : blamed(fault, service))
                 all.push_back({.kind = HypothesisKind::fault,
                                .fault = &fault,
                                .component = component,
                                .seen_at = service,
-                               .log_odds = matched + std::log(share) +
+                               .log_odds = matched + borne + std::log(share) +
                                            std::max(lines, log_lines(fault, component)) +
-                                           changes(fault, component)});
+                                           changes(fault, component),
+                               .matched = matched,
+                               .borne = borne});
         }
     }
 
@@ -381,21 +394,77 @@ private:
         if (component.empty())
             for (const auto& [service, observations] : seen_.of)
                 lines = std::max(lines, log_lines(fault, service));
-        all.push_back(
-            {.kind = HypothesisKind::fault,
-             .fault = &fault,
-             .component = component,
-             .log_odds = with_burden(evidence.log_odds(options_.correlation), burden_of_one_) +
-                         lines + changes(fault, "")});
+        const double matched = evidence.log_odds(options_.correlation);
+        const double borne = borne_by(matched, burden_of_one_);
+        all.push_back({.kind = HypothesisKind::fault,
+                       .fault = &fault,
+                       .component = component,
+                       .log_odds = matched + borne + lines + changes(fault, ""),
+                       .matched = matched,
+                       .borne = borne});
+    }
+
+    const SignalIndex& signals_of(const FaultSignature* fault) const {
+        return signals_[static_cast<std::size_t>(fault - library_.signatures().data())];
+    }
+
+    /// Every hypothesis that blames somebody, with each change of the load for which something
+    /// speaks. Siblings tell the two apart: what they share is the load's, what one has alone is
+    /// the fault's. A component without siblings moves when either moves it.
+    std::vector<Joint> with_changed_load(const std::vector<Hypothesis>& all) const {
+        std::vector<std::size_t> loads;
+        for (std::size_t i = 0; i < all.size(); ++i)
+            if (all[i].kind == HypothesisKind::fault && all[i].fault->scope == FaultScope::all &&
+                all[i].component.empty() && all[i].matched > load_evidence_min)
+                loads.push_back(i);
+        std::vector<Joint> joints;
+        for (std::size_t i = 0; i < all.size() && !loads.empty(); ++i) {
+            const Hypothesis& h = all[i];
+            if (h.kind == HypothesisKind::nothing || h.component.empty()) continue;
+            for (const std::size_t load : loads) {
+                const Hypothesis& w = all[load];
+                const bool apart = seen_.group_of.contains(h.seen_at);
+                if (!apart && h.fault == nullptr) continue;
+                const double rest = h.log_odds - h.borne + w.log_odds - w.borne;
+                joints.push_back(
+                    {.local = i,
+                     .load = load,
+                     .log_odds = apart ? rest : rest - h.matched - w.matched + match_both(h, w)});
+            }
+        }
+        return joints;
+    }
+
+    /// Of the signals of a component that has no siblings, and of all others under the load.
+    double match_both(const Hypothesis& local, const Hypothesis& load) const {
+        const SignalIndex& fault_signals = signals_of(local.fault);
+        const SignalIndex& load_signals = signals_of(load.fault);
+        FaultEvidence evidence;
+        const auto both = [&](const Seen& seen) {
+            evidence.add_both(seen.family, seen.reading, fault_signals[seen.signal],
+                              load_signals[seen.signal]);
+        };
+        if (local.seen_at.empty()) {
+            for (const Seen& seen : shared_of_proxy_.at(local.component)) both(seen);
+            return evidence.log_odds(options_.correlation);
+        }
+        for (const Seen& seen : readings_.at(local.seen_at)) both(seen);
+        for (const Seen& seen : shared_)
+            if (seen.service == nullptr || *seen.service != local.seen_at)
+                evidence.add(seen.family, seen.reading, load_signals[seen.signal], nullptr);
+        return evidence.log_odds(options_.correlation);
     }
 
     void add_unknown(std::vector<Hypothesis>& all) const {
         for (const auto& [service, observations] : seen_.of) {
-            const double moved = with_burden(total_of(service, anything), burden_beside(service));
+            const double moved = total_of(service, anything);
+            const double borne = borne_by(moved, burden_beside(service));
             all.push_back({.kind = HypothesisKind::unknown,
                            .component = service,
                            .seen_at = service,
-                           .log_odds = moved});
+                           .log_odds = moved + borne,
+                           .matched = moved,
+                           .borne = borne});
         }
     }
 
@@ -433,7 +502,8 @@ private:
             {.kind = HypothesisKind::nothing, .log_odds = sum - 0.7 * options_.log_weight * lines});
     }
 
-    void normalise(std::vector<Hypothesis>& all) const {
+    /// A fault and a change of the load are independent of each other: their priors multiply.
+    void normalise(std::vector<Hypothesis>& all, const std::vector<Joint>& joints) const {
         double local = 0.0;
         double wide = 0.0;
         std::map<const FaultSignature*, double> places;
@@ -443,8 +513,8 @@ private:
         const double faults = 1.0 - options_.nothing_prior - options_.unknown_prior;
         const double wide_share = local > 0.0 ? load_share : 1.0;
         const auto unknowns = static_cast<double>(seen_.of.size());
-        double highest = -1e300;
-        for (Hypothesis& h : all) {
+        std::vector<double> priors;
+        for (const Hypothesis& h : all) {
             double prior = options_.nothing_prior;
             if (h.kind == HypothesisKind::unknown) prior = options_.unknown_prior / unknowns;
             if (h.kind == HypothesisKind::fault)
@@ -452,15 +522,30 @@ private:
                             ? faults * wide_share * prior_of(*h.fault) / wide / places[h.fault]
                             : faults * (1.0 - (wide > 0.0 ? wide_share : 0.0)) *
                                   prior_of(*h.fault) / local / places[h.fault];
-            h.log_odds += std::log(std::max(prior, 1e-12));
-            highest = std::max(highest, h.log_odds);
+            priors.push_back(std::log(std::max(prior, 1e-12)));
         }
+        double highest = -1e300;
+        for (std::size_t i = 0; i < all.size(); ++i)
+            highest = std::max(highest, all[i].log_odds += priors[i]);
+        const auto joint_odds = [&](const Joint& joint) {
+            return joint.log_odds + priors[joint.local] + priors[joint.load];
+        };
+        for (const Joint& joint : joints) highest = std::max(highest, joint_odds(joint));
         double total = 0.0;
-        for (Hypothesis& h : all) total += h.probability = std::exp(h.log_odds - highest);
+        std::vector<double> most(all.size());  // of the ways to hold: alone, or with a load
+        for (std::size_t i = 0; i < all.size(); ++i)
+            total += most[i] = all[i].probability = std::exp(all[i].log_odds - highest);
+        for (const Joint& joint : joints) {
+            const double p = std::exp(joint_odds(joint) - highest);
+            total += p;
+            Hypothesis& h = all[joint.local];
+            h.probability += p;
+            if (p > most[joint.local]) {
+                most[joint.local] = p;
+                h.beside = all[joint.load].fault;
+            }
+        }
         for (Hypothesis& h : all) h.probability /= total;
-        std::ranges::stable_sort(all, [](const Hypothesis& a, const Hypothesis& b) {
-            return a.probability > b.probability;
-        });
     }
 
     const Observations& seen_;

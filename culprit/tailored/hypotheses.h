@@ -25,7 +25,11 @@ struct Hypothesis {
     std::string component;  ///< to blame; empty for the whole service and for nothing
     std::string seen_at;    ///< whose signals were matched; differs for routers
     double log_odds = 0.0;  ///< against "everybody is a bystander"
-    double probability = 0.0;
+    double matched = 0.0;   ///< of it: the signals at `seen_at`
+    double borne = 0.0;     ///< of it: what it explains of others' load
+    double probability = 0.0;  ///< with and without a change of the load beside it
+    /// The change of the load that most probably came with it, if that is likelier than none.
+    const FaultSignature* beside = nullptr;
 };
 
 /// Numbers that were fitted on the simulator's development seeds; docs/method.md has the fit.
