@@ -50,11 +50,7 @@ Status write_cases(const SimulateRequest& request) {
             config.scrape_seconds = request.scrape_seconds;
             config.baseline_seconds = request.baseline_seconds;
             config.alert_delay_seconds = request.alert_delay_seconds;
-            if (request.replicas > 0) {
-                config.load.requests_per_second *=
-                    static_cast<double>(request.replicas) / config.num_replicas;
-                config.num_replicas = request.replicas;
-            }
+            if (request.replicas > 0) config.resize(request.replicas);
             CULPRIT_TRY(const Case made, simulator::simulate(config));
             const GroundTruth truth = made.truth.value_or(GroundTruth{});
             const std::string place =

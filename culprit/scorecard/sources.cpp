@@ -11,19 +11,11 @@
 namespace culprit {
 namespace {
 
-/// With another number of replicas the load of each stays as it is.
-void set_replicas(simulator::StackConfig& config, int num_replicas) {
-    config.load.requests_per_second *=
-        static_cast<double>(num_replicas) / static_cast<double>(config.num_replicas);
-    config.num_replicas = num_replicas;
-    config.fault.target %= num_replicas;
-}
-
 Result<Outcome> judge_simulated(const std::string& kind, std::uint64_t seed,
                                 const SimulatedCases& cases, const ScoringOptions& options,
                                 const Stop& stop) {
     simulator::StackConfig config = simulator::random_config(kind, seed);
-    if (cases.num_replicas > 0) set_replicas(config, cases.num_replicas);
+    if (cases.num_replicas > 0) config.resize(cases.num_replicas);
     config.load_factor = cases.load_factor;
     ScoringOptions rest = options;
     config.alert_delay_seconds = std::exchange(rest.spoiling.alert_delay_seconds, 0.0);

@@ -161,7 +161,7 @@ FaultSignature read_signature(Fields& fields) {
     static constexpr std::array<std::string_view, 3> scopes = {"one", "some", "all"};
     fields.allow_only({"id", "catalogue", "name", "family", "layer", "component", "scope", "prior",
                        "effects", "signals", "logs", "changes", "decided_by", "remedies",
-                       "aliases"});
+                       "follows_from", "aliases"});
     FaultSignature fault{.id = fields.text("id"),
                          .catalogue = fields.text("catalogue", false),
                          .name = fields.text("name"),
@@ -178,6 +178,7 @@ FaultSignature read_signature(Fields& fields) {
     add_effects(fault, fields);
     fields.each("logs", [&](Fields& f) { fault.logs.push_back(read_log(f)); });
     fault.changes = fields.texts("changes");
+    fault.follows_from = fields.texts("follows_from", false);
     fault.aliases = fields.texts("aliases", false);
     fields.each("decided_by", [&](Fields& f) {
         f.allow_only({"signal", "tells"});

@@ -99,6 +99,8 @@ struct FaultSignature {
     std::vector<std::string> changes;  ///< kinds of change events that make it likelier
     std::vector<DecidingSignal> decided_by;
     std::vector<Remedy> remedies;
+    /// Changes of the load that bring this about by themselves, by id: then nobody is broken.
+    std::vector<std::string> follows_from;
     std::vector<std::string> aliases;  ///< what injectors and datasets call it
 
     bool is_called(std::string_view word) const;  ///< by id or alias

@@ -6,6 +6,12 @@
 
 namespace culprit::simulator {
 
+void StackConfig::resize(int replicas) {
+    load.requests_per_second *= static_cast<double>(replicas) / static_cast<double>(num_replicas);
+    num_replicas = replicas;
+    fault.target %= replicas;
+}
+
 StackConfig random_config(const std::string& kind, std::uint64_t seed) {
     Random random(derive_seed(seed, "configuration/" + kind));
     const auto uniform = [&](double low, double high) {

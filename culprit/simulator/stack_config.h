@@ -78,6 +78,9 @@ struct StackConfig {
     bool serve_gpu_detail = true;  ///< counters that a stock DCGM exporter leaves out
     bool mesh = true;              ///< a service mesh measures the path to each replica
     std::uint64_t seed = 1;
+
+    /// Another number of replicas, each under the same load as before.
+    void resize(int replicas);
 };
 
 /// Every fault kind that the simulator can make, "none" first.

@@ -107,6 +107,7 @@ private:
         std::size_t local = 0;
         std::size_t load = 0;
         double log_odds = 0.0;
+        bool follows = false;  // the fault is what the load brought about
     };
 
     std::size_t number_of(const std::string& signal) {
@@ -429,7 +430,9 @@ private:
                 joints.push_back(
                     {.local = i,
                      .load = load,
-                     .log_odds = apart ? rest : rest - h.matched - w.matched + match_both(h, w)});
+                     .log_odds = apart ? rest : rest - h.matched - w.matched + match_both(h, w),
+                     .follows = !apart && std::ranges::find(h.fault->follows_from, w.fault->id) !=
+                                              h.fault->follows_from.end()});
             }
         }
         return joints;
@@ -538,9 +541,9 @@ private:
         for (const Joint& joint : joints) {
             const double p = std::exp(joint_odds(joint) - highest);
             total += p;
-            Hypothesis& h = all[joint.local];
+            Hypothesis& h = all[joint.follows ? joint.load : joint.local];
             h.probability += p;
-            if (p > most[joint.local]) {
+            if (!joint.follows && p > most[joint.local]) {
                 most[joint.local] = p;
                 h.beside = all[joint.load].fault;
             }

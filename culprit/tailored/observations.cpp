@@ -21,6 +21,7 @@ constexpr double segment_evidence_min =
 constexpr double segment_deviations_min = 2.5;
 constexpr double correlated_rows = 2.0;  // of arrivals: as many rows count as one
 constexpr double work_share_least = 0.15;
+constexpr double uneven_share = 0.25;  // of a move that siblings share: how far they part over it
 constexpr double first_event_deviations = 3.5;  // of a thing that should never happen
 constexpr double deviations_max = 50.0;
 constexpr double vanished_deviations = -8.0;
@@ -303,7 +304,24 @@ Observation observe_own(const Feature& feature, std::size_t index, const Rows& r
     return seen;
 }
 
-/// Components with an engine play one part; others are siblings when they have the same signals.
+/// A replica's name without what tells it from its siblings: "ray-replicas" of "ray-replicas-0",
+/// "vllm" of "vllm-7f9c8d-x2kq", "worker" of "worker-b", nothing of "10.0.0.5:8000".
+std::string_view stem_of(std::string_view service) {
+    std::size_t begin = 0;
+    while (begin < service.size()) {
+        const std::size_t end = std::min(service.find_first_of("-_.:/", begin), service.size());
+        const std::string_view word = service.substr(begin, end - begin);
+        const std::size_t digit = word.find_first_of("0123456789");
+        if (digit != std::string_view::npos && begin == 0) return service.substr(0, digit);
+        if (digit != std::string_view::npos || (word.size() <= 1 && begin > 0))
+            return service.substr(0, begin - 1);
+        begin = end + 1;
+    }
+    return service;
+}
+
+/// Siblings have the same signals and the same name but for a number. Engines whose names do not
+/// pair them all play one part, whatever their signals.
 std::map<std::string, std::vector<std::string>> parts_played(const std::vector<Feature>& features) {
     std::map<std::string, std::set<std::string>> signals_of;
     std::map<std::string, bool> has_engine;
@@ -316,10 +334,21 @@ std::map<std::string, std::vector<std::string>> parts_played(const std::vector<F
             has_engine[f.service] = true;
     }
     std::map<std::string, std::vector<std::string>> parts;
+    std::map<std::string_view, std::vector<std::string>> engines;
     for (const std::string& service : order) {
-        std::string part;
-        for (const std::string& signal : signals_of[service]) part += signal + "\n";
-        parts[has_engine[service] ? "engine" : part].push_back(service);
+        if (has_engine[service]) {
+            engines[stem_of(service)].push_back(service);
+            continue;
+        }
+        std::string part(stem_of(service));
+        for (const std::string& signal : signals_of[service]) part += "\n" + signal;
+        parts[part].push_back(service);
+    }
+    const bool paired =
+        std::ranges::all_of(engines, [](const auto& part) { return part.second.size() >= 2; });
+    for (const auto& [stem, services] : engines) {
+        auto& part = parts[paired ? "engine " + std::string(stem) : "engine"];
+        part.insert(part.end(), services.begin(), services.end());
     }
     return parts;
 }
@@ -345,6 +374,26 @@ std::vector<double> median_series(const std::vector<const Feature*>& members, st
     return out;
 }
 
+/// How far a signal left its siblings: `difference` from what they did.
+double apart(const Feature& feature, const Observation& seen, const std::vector<double>& difference,
+             const Rows& rows, double least, std::vector<double>& scratch) {
+    // Where all of them rose, so did what they differ by.
+    const double level = std::fmax(std::abs(seen.baseline), std::abs(seen.siblings_now));
+    return compare(difference, rows, level, least, scratch, is_work(feature), seen.own).deviations;
+}
+
+/// What rose several times, or fell to nearly nothing, at the siblings too is nothing extreme here;
+/// nor is what moved the other way than the difference.
+void set_relative(Observation& seen, double deviations) {
+    seen.relative = std::clamp(deviations, -deviations_max, deviations_max);
+    const bool rose = seen.suspect > seen.baseline;
+    if (rose != (deviations > 0.0))
+        seen.extreme = 0.0;
+    else if (std::isfinite(seen.siblings_now))
+        seen.extreme = std::min(
+            seen.extreme, extreme_probability(std::max(0.0, seen.siblings_now), seen.suspect));
+}
+
 void compare_with_siblings(const std::vector<const Feature*>& members,
                            const std::vector<Observation*>& seen, const Rows& rows,
                            double step_seconds, std::vector<double>& scratch, double& common) {
@@ -354,6 +403,9 @@ void compare_with_siblings(const std::vector<const Feature*>& members,
     Moved together = compare(median, rows, nan_value, least, scratch, is_work(*members.front()));
     common = std::clamp(together.deviations, -deviations_max, deviations_max);
     const double now = mean_of(part(median, rows.suspect));
+    // What moves all of them does not move all alike.
+    const double uneven = uneven_share * std::abs(now - together.baseline);
+    const double least_apart = least + (std::isfinite(uneven) ? uneven : 0.0);
     const double dispersion = overdispersion(members, rows.reference, step_seconds);
     std::vector<Events> after;
     Events now_events;
@@ -367,11 +419,7 @@ void compare_with_siblings(const std::vector<const Feature*>& members,
         seen[m]->siblings_now = now;
         if (seen[m]->vanished) continue;  // its own deviation stands: the siblings still report
         for (std::size_t r = 0; r < n; ++r) difference[r] = members[m]->values[r] - median[r];
-        // Where all of them rose, so did what they differ by.
-        const double level = std::fmax(std::abs(seen[m]->baseline), std::abs(now));
-        const Moved moved =
-            compare(difference, rows, level, least, scratch, is_work(*members[m]), seen[m]->own);
-        double z = moved.deviations;
+        double z = apart(*members[m], *seen[m], difference, rows, least_apart, scratch);
         if (is_rare(*members[m], rows, step_seconds)) {
             // What to expect: the own past, and what happens to the siblings now.
             Events expected = events_in(*members[m], rows.reference, step_seconds);
@@ -379,15 +427,46 @@ void compare_with_siblings(const std::vector<const Feature*>& members,
             expected.rows += now_events.rows - after[m].rows;
             z = rare_event_deviations(*members[m], expected, after[m], dispersion);
         }
-        seen[m]->relative = std::clamp(z, -deviations_max, deviations_max);
-        // What rose several times, or fell to nearly nothing, at the siblings too is nothing
-        // extreme here; nor is what moved the other way than the difference.
-        const bool rose = seen[m]->suspect > seen[m]->baseline;
-        seen[m]->extreme = rose == (z > 0.0)
-                               ? std::min(seen[m]->extreme,
-                                          extreme_probability(std::max(0.0, now), seen[m]->suspect))
-                               : 0.0;
+        set_relative(*seen[m], z);
     }
+}
+
+/// Of two siblings nobody can say which one left the other; but who stood still did not. What both
+/// did is shared; beyond it, each is charged with no more than what it did itself.
+void compare_two(const std::vector<const Feature*>& members, const std::vector<Observation*>& seen,
+                 const Rows& rows, double step_seconds, std::vector<double>& scratch,
+                 double& common) {
+    const double together = std::min(std::abs(seen[0]->own), std::abs(seen[1]->own));
+    common = seen[0]->own * seen[1]->own > 0.0 ? std::copysign(together, seen[0]->own) : 0.0;
+    const double dispersion = overdispersion(members, rows.reference, step_seconds);
+    std::vector<double> difference(members[0]->values.size());
+    std::array<double, 2> z{};
+    for (std::size_t m = 0; m < 2; ++m) {
+        const Feature& own = *members[m];
+        const Feature& other = *members[1 - m];
+        const Observation& beside = *seen[1 - m];
+        z[m] = seen[m]->own;
+        seen[m]->siblings_now = beside.vanished ? nan_value : beside.suspect;
+        if (seen[m]->vanished || beside.vanished) continue;
+        for (std::size_t r = 0; r < difference.size(); ++r)
+            difference[r] = own.values[r] - other.values[r];
+        const double least =
+            least_change(own) + uneven_share * std::abs(beside.suspect - beside.baseline);
+        z[m] = apart(own, *seen[m], difference, rows, least, scratch);
+        if (is_rare(own, rows, step_seconds)) {
+            Events expected = events_in(own, rows.reference, step_seconds);
+            const Events there = events_in(other, rows.suspect, step_seconds);
+            expected.count += there.count;
+            expected.rows += there.rows;
+            z[m] = rare_event_deviations(own, expected, events_in(own, rows.suspect, step_seconds),
+                                         dispersion);
+        }
+        z[m] = z[m] * seen[m]->own > 0.0
+                   ? std::copysign(std::min(std::abs(z[m]), std::abs(seen[m]->own)), z[m])
+                   : 0.0;
+    }
+    for (std::size_t m = 0; m < 2; ++m)
+        if (!seen[m]->vanished) set_relative(*seen[m], z[m]);
 }
 
 }  // namespace
@@ -425,7 +504,7 @@ Result<Observations> observe(std::vector<Feature> features, const Frame& frame,
     CULPRIT_TRY_STATUS(stop.check());
 
     for (const auto& [part, services] : parts_played(all.features)) {
-        if (services.size() < 3) continue;
+        if (services.size() < 2) continue;
         for (const std::string& service : services) all.group_of[service] = all.groups.size();
         all.groups.push_back({.services = services});
     }
@@ -448,20 +527,25 @@ Result<Observations> observe(std::vector<Feature> features, const Frame& frame,
     parallel_for(jobs.size(), num_threads, [&](std::size_t begin, std::size_t end) {
         std::vector<double> scratch;
         for (std::size_t j = begin; j < end; ++j) {
-            if (jobs[j].members.size() < 3 || stop.requested()) continue;
+            if (stop.requested()) continue;
             std::vector<const Feature*> members;
             std::vector<Observation*> observed;
             for (const std::size_t i : jobs[j].members) {
                 members.push_back(&all.features[i]);
                 observed.push_back(&seen[i]);
             }
-            compare_with_siblings(members, observed, rows, to_seconds(frame.step()), scratch,
-                                  jobs[j].common);
+            if (members.size() == 1)  // nobody else shows it: the load's as well as its own
+                jobs[j].common = observed.front()->own;
+            else if (members.size() == 2)
+                compare_two(members, observed, rows, to_seconds(frame.step()), scratch,
+                            jobs[j].common);
+            else
+                compare_with_siblings(members, observed, rows, to_seconds(frame.step()), scratch,
+                                      jobs[j].common);
         }
     });
     CULPRIT_TRY_STATUS(stop.check());
-    for (const Job& job : jobs)
-        if (job.members.size() >= 3) all.groups[job.group].common[job.signal] = job.common;
+    for (const Job& job : jobs) all.groups[job.group].common[job.signal] = job.common;
     for (std::size_t i = 0; i < seen.size(); ++i)
         all.of[all.features[i].service].push_back(seen[i]);
     return all;

@@ -48,15 +48,16 @@ struct PeerGroup {
 struct Observations {
     std::vector<Feature> features;
     std::map<std::string, std::vector<Observation>> of;  ///< by component
-    std::vector<PeerGroup> groups;                       ///< of at least three
+    std::vector<PeerGroup> groups;                       ///< of at least two
     std::map<std::string, std::size_t> group_of;         ///< component -> index into groups
 };
 
 /// Compares every feature with its reference, over the whole suspect window and over the segment
 /// that moved most (Onset), whichever speaks louder; rare events as counts; a signal that fell
 /// silent as one that went down if it measures work or presence. Siblings are components with an
-/// engine, or else with the same signals, at least three of them; the median of the siblings is
-/// subtracted row by row, so that load that all of them share, and its spikes, cancel.
+/// engine, or else with the same signals, whose names differ by a number; the median of the
+/// siblings is subtracted row by row, so that load that all of them share, and its spikes, cancel.
+/// Of two, each is charged with what it did beyond the other.
 ///
 /// Cost: O(features * rows) (medians over siblings are expected linear).
 Result<Observations> observe(std::vector<Feature> features, const Frame& frame,
