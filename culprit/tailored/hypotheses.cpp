@@ -7,6 +7,8 @@
 #include <set>
 #include <unordered_map>
 
+#include "culprit/tailored/call_shares.h"
+
 namespace culprit::tailored {
 namespace {
 
@@ -21,6 +23,9 @@ constexpr double burden_share = 0.5;
 constexpr double load_evidence_min = 1.0;  // log odds below which a changed load is no partner
 // Who sends unequal shares: more often the serving framework's router than the proxy before it.
 constexpr double serving_router_share = 0.6;
+// Spans show whose calls are spread otherwise than before.
+constexpr double shifted_weight = 10.0;
+constexpr double steady_weight = 0.1;
 // Series that stop are one fact however many they are: their exporter was not reached.
 constexpr double silence_deviations = 8.0;
 
@@ -50,6 +55,7 @@ public:
           library_(library),
           options_(options),
           logs_(logs) {
+        if (incident.spans) shares_ = CallShares(*incident.spans, windows);
         number_of("up");
         for (const Feature& feature : seen.features) {
             numbers_.push_back(number_of(feature.signal));
@@ -258,7 +264,20 @@ private:
                 all.push_back({head, heads_share / static_cast<double>(heads_.size())});
         for (const std::string& proxy : proxies_)
             all.push_back({proxy, (1.0 - heads_share) / static_cast<double>(proxies_.size())});
-        return all.empty() ? std::vector<Blamed>{{service}} : all;
+        if (all.empty()) return {{service}};
+        if (routed) weigh_by_calls(all, service);
+        return all;
+    }
+
+    void weigh_by_calls(std::vector<Blamed>& all, const std::string& callee) const {
+        double total = 0.0;
+        for (Blamed& b : all) {
+            const CallShares::Spread spread = shares_.of(b.component, callee);
+            if (spread == CallShares::Spread::shifted) b.share *= shifted_weight;
+            if (spread == CallShares::Spread::steady) b.share *= steady_weight;
+            total += b.share;
+        }
+        for (Blamed& b : all) b.share /= total;
     }
 
     const Experience::Counts* experience_of(const FaultSignature& fault,
@@ -557,6 +576,7 @@ private:
     const FaultLibrary& library_;
     const HypothesisOptions options_;
     const LogMatches& logs_;
+    CallShares shares_;
     std::vector<SignalIndex> signals_;
     std::unordered_map<std::string, std::size_t> number_of_;  // signal -> number
     std::vector<std::size_t> numbers_;                        // by feature
