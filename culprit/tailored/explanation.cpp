@@ -44,6 +44,7 @@ std::string signal_text(const std::string& signal) {
         {"engine.queue_time", "queue time"},
         {"engine.prefill_time", "prefill time"},
         {"engine.frontend_residual", "time before the queue (tokenizer, API server)"},
+        {"engine.tokenize_time", "time in the tokenizer"},
         {"engine.decode_time", "decode time"},
         {"engine.completed", "requests completed"},
         {"engine.aborted", "requests aborted"},

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "culprit/base/parallel.h"
+#include "culprit/tailored/idle_clock.h"
 
 namespace culprit::tailored {
 namespace {
@@ -237,6 +238,7 @@ public:
         leave_shares(features);
         add_frontend_residual(features);
         add_kv_full(features);
+        hold_clock_while_idle(features);
         return features;
     }
 

@@ -63,7 +63,8 @@ double mean_of(std::span<const double> values) {
 /// The change of a quantity below which nobody would care, in the feature's unit.
 double least_change(const Feature& feature) {
     if (feature.signal.starts_with("engine.path_")) return 10e-3;  // s: scheduling alone does that
-    if (feature.signal == "engine.frontend_residual") return 5e-3;
+    if (feature.signal == "engine.frontend_residual" || feature.signal == "engine.tokenize_time")
+        return 5e-3;
     if (feature.signal == "link.retransmit_share") return 0.02;  // a delay that begins does that
     if (feature.kind == FeatureKind::ratio || feature.unit == "1") return 0.01;
     if (feature.unit == "%") return 1.0;

@@ -31,7 +31,7 @@ struct Phase {
 constexpr std::array phases = {
     Phase{"queue", "engine.queue_time"},          Phase{"waiting", "engine.queue_time"},
     Phase{"prefill", "engine.prefill_time"},      Phase{"decode", "engine.decode_time"},
-    Phase{"tokeniz", "engine.frontend_residual"},
+    Phase{"tokeniz", "engine.tokenize_time"},
 };
 
 std::string_view phase_of(std::string operation) {

@@ -21,7 +21,7 @@ bool speaks_of_inference(const SpanTable& spans);
 ///   engine.queue_time         spans of a component whose operation speaks of a queue or waiting,
 ///   engine.prefill_time       of prefill,
 ///   engine.decode_time        of decode,
-///   engine.frontend_residual  of a tokenizer
+///   engine.tokenize_time      of a tokenizer
 ///   istio_request_duration_milliseconds   server span, where the component calls nobody else
 ///   engine.completed          such spans that end, per second
 ///
