@@ -26,7 +26,7 @@ inline constexpr Expectation bystander = {.up = 0.03, .down = 0.03, .flat = 0.94
 /// Something is wrong with it, nobody knows what.
 inline constexpr Expectation anything = {.up = 0.28, .down = 0.28, .flat = 0.44};
 /// Nothing is wrong anywhere.
-inline constexpr Expectation quiet = {.up = 0.02, .down = 0.02, .flat = 0.96, .tail = 2.5};
+inline constexpr Expectation quiet = {.up = 0.02, .down = 0.02, .flat = 0.96, .tail = 4.5};
 
 /// Not broken, but under more load: the siblings of a broken replica, or the first of several
 /// replicas that breaks down under a load that changed for all.

@@ -8,8 +8,8 @@ namespace culprit::tailored {
 namespace {
 
 constexpr double growth_min = 4.0;       // times the usual rate
-constexpr double more_lines_min = 20.0;  // lines/s
-constexpr double rows_share_min = 1.0 / 3.0;
+constexpr double more_lines_min = 50.0;  // lines/s
+constexpr double rows_share_min = 0.5;
 
 /// Many lines in many rows: a process that dumps its state now and then fills single ones.
 bool is_flood(const std::vector<double>& lines, RowRange before, RowRange after, double step) {
