@@ -28,9 +28,11 @@ inline constexpr Expectation anything = {.up = 0.28, .down = 0.28, .flat = 0.44}
 /// Nothing is wrong anywhere.
 inline constexpr Expectation quiet = {.up = 0.02, .down = 0.02, .flat = 0.96, .tail = 4.5};
 
-/// Not broken, but under more load: the siblings of a broken replica, or the first of several
-/// replicas that breaks down under a load that changed for all.
+/// Not broken, but under more load: the siblings of a broken replica.
 inline constexpr Expectation burdened = {.up = 0.14, .down = 0.10, .flat = 0.76, .tail = 0.7};
+/// The first of several replicas that suffers from a load that changed for all: beyond what the
+/// others do, but not far beyond.
+inline constexpr Expectation strained = {.up = 0.14, .down = 0.10, .flat = 0.76, .tail = 1.0};
 
 /// What one signal did, prepared for being weighed against many expectations.
 class Reading {

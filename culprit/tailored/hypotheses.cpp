@@ -75,7 +75,7 @@ public:
         }
         classify_callers();
         shared_ = shared_readings("");
-        burden_of_all_ = burden(shared_);
+        burden_of_all_ = burden(shared_, burdened);
         for (const PeerGroup& group : seen.groups)
             burden_of_one_ = std::max(burden_of_one_, burden_of_one(group));
         for (const std::string& proxy : proxies_)
@@ -167,11 +167,11 @@ private:
 
     /// Log odds of what somebody shows who is not broken but has more load to bear. Who does less
     /// is not burdened.
-    double burden(const std::vector<Seen>& all) const {
+    double burden(const std::vector<Seen>& all, const Expectation& expectation) const {
         Evidence evidence;
         for (const Seen& seen : all)
             if (follows_load(seen.family) && !seen.reading.went_down())
-                evidence.add(seen.family, seen.reading.log_ratio(burdened));
+                evidence.add(seen.family, seen.reading.log_ratio(expectation));
         return std::max(0.0, evidence.total(options_.correlation));
     }
 
@@ -180,7 +180,7 @@ private:
         double most = 0.0;
         for (const std::string& service : group.services) {
             if (does_nothing(readings_.at(service))) return 0.0;
-            most = std::max(most, burden(readings_.at(service)));
+            most = std::max(most, burden(readings_.at(service), strained));
         }
         return most;
     }

@@ -21,6 +21,8 @@ constexpr double segment_evidence_min =
 constexpr double segment_deviations_min = 2.5;
 constexpr double correlated_rows = 2.0;  // of arrivals: as many rows count as one
 constexpr double work_share_least = 0.15;
+constexpr double longer_max = 10.0;
+constexpr double longer_by_chance = 0.15;  // means of a few requests differ so much by themselves
 constexpr double uneven_share = 0.25;  // of a move that siblings share: how far they part over it
 constexpr double first_event_deviations = 3.5;  // of a thing that should never happen
 constexpr double deviations_max = 50.0;
@@ -142,19 +144,38 @@ double change_of_mean(std::span<const double> before, std::span<const double> af
                : 0.0;
 }
 
-/// `level`: size of the quantity, for the 5 % floor; NaN takes it from the baseline itself.
+/// How large a change of a signal must be to mean something.
+struct Sensitivity {
+    double least = 0.0;   // in its unit
+    double floor = 0.05;  // of its level
+    bool is_work = false;
+};
+
+/// What somebody has set stays as it is set: two percent less are no chance.
+bool is_setting(const Feature& feature) {
+    return feature.signal == "gpu.sm_clock" || feature.signal == "gpu.power_limit";
+}
+
+Sensitivity sensitivity_of(const Feature& feature) {
+    return {.least = least_change(feature),
+            .floor = is_setting(feature) ? 0.02 : 0.05,
+            .is_work = is_work(feature)};
+}
+
+/// `level`: size of the quantity, for the floor; NaN takes it from the baseline itself.
 /// `own`: for a difference to the siblings, how the signal itself moved; where the difference did
 /// the same on the whole, its excursions the other way are the siblings'.
-Moved compare(const std::vector<double>& values, const Rows& rows, double level, double least,
-              std::vector<double>& scratch, bool is_work, double own = 0.0) {
+Moved compare(const std::vector<double>& values, const Rows& rows, double level,
+              const Sensitivity& sensitivity, std::vector<double>& scratch, double own = 0.0) {
+    const auto& [least, floor, is_work] = sensitivity;
     Moved moved;
     const auto before = part(values, rows.reference);
     const auto after = part(values, rows.suspect);
     const bool own_level = !std::isfinite(level);
     auto shift =
-        stats::robust_shift(before, after, scratch, {.relative_floor = own_level ? 0.05 : 0.0});
+        stats::robust_shift(before, after, scratch, {.relative_floor = own_level ? floor : 0.0});
     if (!shift) return moved;
-    if (!own_level) shift->scale += 0.05 * std::abs(level);
+    if (!own_level) shift->scale += floor * std::abs(level);
     moved.baseline = shift->location;
     moved.suspect = shift->suspect_mean;
     if (!(shift->scale > 0.0)) {  // silent before: any regular signal now is a change
@@ -275,7 +296,7 @@ Observation observe_own(const Feature& feature, std::size_t index, const Rows& r
                         const Frame& frame, std::vector<double>& scratch) {
     Observation seen{.feature = index, .siblings_now = nan_value};
     Moved moved =
-        compare(feature.values, rows, nan_value, least_change(feature), scratch, is_work(feature));
+        compare(feature.values, rows, nan_value, sensitivity_of(feature), scratch);
     const auto before = part(feature.values, rows.reference);
     const auto after = part(feature.values, rows.suspect);
     const double step = to_seconds(frame.step());
@@ -377,10 +398,35 @@ std::vector<double> median_series(const std::vector<const Feature*>& members, st
 
 /// How far a signal left its siblings: `difference` from what they did.
 double apart(const Feature& feature, const Observation& seen, const std::vector<double>& difference,
-             const Rows& rows, double least, std::vector<double>& scratch) {
+             const Rows& rows, double uneven, std::vector<double>& scratch) {
+    Sensitivity sensitivity = sensitivity_of(feature);
+    sensitivity.least += uneven;
+    if (seen.own > 0.0 && follows_load(family_of_signal(feature.signal)))
+        sensitivity.least += (seen.longer - 1.0) * std::abs(seen.siblings_now);
     // Where all of them rose, so did what they differ by.
     const double level = std::fmax(std::abs(seen.baseline), std::abs(seen.siblings_now));
-    return compare(difference, rows, level, least, scratch, is_work(feature), seen.own).deviations;
+    return compare(difference, rows, level, sensitivity, scratch, seen.own).deviations;
+}
+
+/// Of a length of requests: who got longer ones than its siblings may well take longer over them,
+/// in proportion. Sets `longer` in all that is seen of the members' components.
+void note_lengths(const std::vector<std::size_t>& members, const Observations& all,
+                  std::vector<Observation>& seen) {
+    std::vector<double> growth;
+    for (const std::size_t i : members) growth.push_back(seen[i].suspect / seen[i].baseline);
+    std::vector<double> sorted;
+    for (const double g : growth)
+        if (std::isfinite(g) && g > 0.0) sorted.push_back(g);
+    if (sorted.size() < 2) return;
+    const double usual = stats::median_in_place(sorted);
+    std::map<std::string_view, double> longer;
+    for (std::size_t m = 0; m < members.size(); ++m)
+        if (const double apart = growth[m] / usual - longer_by_chance; apart > 1.0)
+            longer[all.features[members[m]].service] = std::min(longer_max, apart);
+    if (longer.empty()) return;
+    for (std::size_t i = 0; i < seen.size(); ++i)
+        if (const auto found = longer.find(all.features[i].service); found != longer.end())
+            seen[i].longer = std::max(seen[i].longer, found->second);
 }
 
 /// What rose several times, or fell to nearly nothing, at the siblings too is nothing extreme here;
@@ -400,13 +446,13 @@ void compare_with_siblings(const std::vector<const Feature*>& members,
                            double step_seconds, std::vector<double>& scratch, double& common) {
     const std::size_t n = members.front()->values.size();
     const std::vector<double> median = median_series(members, n, scratch);
-    const double least = least_change(*members.front());
-    Moved together = compare(median, rows, nan_value, least, scratch, is_work(*members.front()));
+    const Moved together =
+        compare(median, rows, nan_value, sensitivity_of(*members.front()), scratch);
     common = std::clamp(together.deviations, -deviations_max, deviations_max);
     const double now = mean_of(part(median, rows.suspect));
     // What moves all of them does not move all alike.
-    const double uneven = uneven_share * std::abs(now - together.baseline);
-    const double least_apart = least + (std::isfinite(uneven) ? uneven : 0.0);
+    const double shared = uneven_share * std::abs(now - together.baseline);
+    const double uneven = std::isfinite(shared) ? shared : 0.0;
     const double dispersion = overdispersion(members, rows.reference, step_seconds);
     std::vector<Events> after;
     Events now_events;
@@ -420,7 +466,7 @@ void compare_with_siblings(const std::vector<const Feature*>& members,
         seen[m]->siblings_now = now;
         if (seen[m]->vanished) continue;  // its own deviation stands: the siblings still report
         for (std::size_t r = 0; r < n; ++r) difference[r] = members[m]->values[r] - median[r];
-        double z = apart(*members[m], *seen[m], difference, rows, least_apart, scratch);
+        double z = apart(*members[m], *seen[m], difference, rows, uneven, scratch);
         if (is_rare(*members[m], rows, step_seconds)) {
             // What to expect: the own past, and what happens to the siblings now.
             Events expected = events_in(*members[m], rows.reference, step_seconds);
@@ -451,9 +497,8 @@ void compare_two(const std::vector<const Feature*>& members, const std::vector<O
         if (seen[m]->vanished || beside.vanished) continue;
         for (std::size_t r = 0; r < difference.size(); ++r)
             difference[r] = own.values[r] - other.values[r];
-        const double least =
-            least_change(own) + uneven_share * std::abs(beside.suspect - beside.baseline);
-        z[m] = apart(own, *seen[m], difference, rows, least, scratch);
+        const double uneven = uneven_share * std::abs(beside.suspect - beside.baseline);
+        z[m] = apart(own, *seen[m], difference, rows, uneven, scratch);
         if (is_rare(own, rows, step_seconds)) {
             Events expected = events_in(own, rows.reference, step_seconds);
             const Events there = events_in(other, rows.suspect, step_seconds);
@@ -525,6 +570,9 @@ Result<Observations> observe(std::vector<Feature> features, const Frame& frame,
         if (fresh) jobs.push_back({.group = group->second, .signal = all.features[i].signal});
         jobs[at->second].members.push_back(i);
     }
+    for (const Job& job : jobs)
+        if (job.signal == "engine.prompt_length" || job.signal == "engine.output_length")
+            note_lengths(job.members, all, seen);
     parallel_for(jobs.size(), num_threads, [&](std::size_t begin, std::size_t end) {
         std::vector<double> scratch;
         for (std::size_t j = begin; j < end; ++j) {
