@@ -13,6 +13,8 @@ namespace {
 // more often than they turn round.
 constexpr std::array<double, 5> expected_probability = {0.45, 0.72, 0.90, 0.96, 0.985};
 constexpr std::array<double, 5> flat_probability = {0.88, 0.94, 0.97, 0.985, 0.99};
+// What must stay and went far speaks the more against the fault the surer it was to stay.
+constexpr std::array<double, 5> flat_tail = {1.0, 1.0, 1.5, 2.5, 3.0};
 constexpr double opposite_share = 0.12;
 struct Severity {
     double prior;
@@ -37,7 +39,7 @@ Expectation expectation_of(const ExpectedSignal& expected, const Severity& sever
     if (expected.direction == Direction::flat) {
         const double flat = severity.stays * flat_probability[w];
         const double rest = 1.0 - flat;
-        return {.up = rest / 2, .down = rest / 2, .flat = flat, .tail = 1.0};
+        return {.up = rest / 2, .down = rest / 2, .flat = flat, .tail = flat_tail[w]};
     }
     const double hit = severity.shown[w] * expected_probability[w];
     const double opposite = opposite_share * (1.0 - hit);
