@@ -7,6 +7,8 @@
 #include <set>
 #include <unordered_map>
 
+#include "culprit/base/parallel.h"
+
 namespace culprit::tailored {
 namespace {
 
@@ -50,9 +52,13 @@ public:
           options_(options),
           logs_(logs) {
         number_of("up");
+        std::vector<SignalFamily> family_of_number = {family_of_signal("up")};
         for (const Feature& feature : seen.features) {
-            numbers_.push_back(number_of(feature.signal));
-            families_.push_back(family_of_signal(feature.signal));
+            const std::size_t number = number_of(feature.signal);
+            if (number == family_of_number.size())
+                family_of_number.push_back(family_of_signal(feature.signal));
+            numbers_.push_back(number);
+            families_.push_back(family_of_number[number]);
         }
         for (const PeerGroup& group : seen.groups)
             for (const auto& [signal, deviations] : group.common) number_of(signal);
@@ -62,11 +68,19 @@ public:
                 if (const auto known = number_of_.find(expected.signal); known != number_of_.end())
                     index[known->second] = &expected;
         }
+        std::vector<decltype(readings_)::iterator> places;
         for (const auto& [service, observations] : seen.of) {
             classify(service, observations);
-            readings_[service] = readings_of(service, observations);
+            places.push_back(readings_.try_emplace(readings_.end(), service));
         }
+        parallel_for(places.size(), options.num_threads, [&](std::size_t begin, std::size_t end) {
+            for (std::size_t i = begin; i < end; ++i)
+                places[i]->second = readings_of(places[i]->first, seen.of.at(places[i]->first));
+        });
         classify_callers();
+        for (const auto& [service, observations] : seen.of)
+            if (!seen.group_of.contains(service))
+                without_siblings_.emplace_back(&service, &observations);
         shared_ = shared_readings("");
         burden_of_all_ = burden(shared_);
         for (const PeerGroup& group : seen.groups)
@@ -75,19 +89,23 @@ public:
             shared_of_proxy_[proxy] = proxies_.size() == 1 ? shared_ : shared_readings(proxy);
     }
 
-    std::vector<Hypothesis> run() {
-        std::vector<Hypothesis> all;
-        for (std::size_t f = 0; f < library_.signatures().size(); ++f) {
-            const FaultSignature& fault = library_.signatures()[f];
-            if (fault.scope == FaultScope::all)
-                add_service_wide(all, fault, signals_[f]);
-            else
-                add_local(all, fault, signals_[f]);
-        }
-        add_unknown(all);
-        add_nothing(all);
-        normalise(all);
-        return all;
+    std::vector<Hypothesis> run() const {
+        // By fault, then "unknown" and "nothing".
+        const std::size_t num_faults = library_.signatures().size();
+        std::vector<std::vector<Hypothesis>> kinds(num_faults + 2);
+        parallel_for(kinds.size(), options_.num_threads, [&](std::size_t begin, std::size_t end) {
+            for (std::size_t k = begin; k < end; ++k) {
+                if (k == num_faults) add_unknown(kinds[k]);
+                if (k == num_faults + 1) add_nothing(kinds[k]);
+                if (k >= num_faults) continue;
+                const FaultSignature& fault = library_.signatures()[k];
+                if (fault.scope == FaultScope::all)
+                    add_service_wide(kinds[k], fault, signals_[k]);
+                else
+                    add_local(kinds[k], fault, signals_[k]);
+            }
+        });
+        return normalised(std::move(kinds));
     }
 
 private:
@@ -125,9 +143,6 @@ private:
     std::vector<Seen> shared_readings(const std::string& proxy) const {
         std::vector<Seen> seen;
         std::set<std::pair<std::size_t, double>> known;
-        const auto others = [&](const std::string& service) {
-            return !proxy.empty() && service != proxy && proxies_.contains(service);
-        };
         for (const PeerGroup& group : seen_.groups) {
             if (!proxy.empty() && proxies_.contains(group.services.front())) continue;
             for (const auto& [signal, deviations] : group.common)
@@ -135,16 +150,29 @@ private:
                     seen.push_back({number_of_.at(signal), family_of_signal(signal),
                                     Reading(deviations, 0.0), &signal});
         }
-        for (const auto& [service, observations] : seen_.of) {
-            if (others(service) || (service != proxy && seen_.group_of.contains(service))) continue;
-            for (const Observation& o : observations)
+        for (const auto& [service, observations] : seen_of_others(proxy)) {
+            for (const Observation& o : *observations)
                 if (!o.vanished &&
                     (o.own == 0.0 || known.emplace(numbers_[o.feature], o.own).second))
                     seen.push_back({numbers_[o.feature], families_[o.feature],
-                                    Reading(service == proxy ? moved_by(o) : o.own, o.extreme),
+                                    Reading(*service == proxy ? moved_by(o) : o.own, o.extreme),
                                     &seen_.features[o.feature].signal});
         }
         return seen;
+    }
+
+    /// Who has no siblings, by name: all of them, or with the name of a proxy it and who is none.
+    using Component = std::pair<const std::string*, const std::vector<Observation>*>;
+    std::vector<Component> seen_of_others(const std::string& proxy) const {
+        std::vector<Component> all;
+        for (const Component& component : without_siblings_)
+            if (proxy.empty() || !proxies_.contains(*component.first)) all.push_back(component);
+        const auto at = seen_.of.find(proxy);
+        if (proxy.empty() || at == seen_.of.end()) return all;
+        const auto behind = std::ranges::upper_bound(
+            all, proxy, {}, [](const Component& c) -> const std::string& { return *c.first; });
+        all.insert(behind, {&at->first, &at->second});
+        return all;
     }
 
     /// Log odds of what somebody shows who is not broken but has more load to bear. Who does less
@@ -191,17 +219,25 @@ private:
     }
 
     void classify(const std::string& service, const std::vector<Observation>& observations) {
+        bool silent = false;
+        bool engine = false;
+        bool gpu = false;
+        bool proxy = false;
+        bool head = false;
         for (const Observation& o : observations) {
             const std::string& signal = seen_.features[o.feature].signal;
-            if (o.vanished) silent_.insert(service);
-            if (signal.starts_with("engine.")) engines_.insert(service);
-            if (signal.starts_with("gpu.") || signal.starts_with("DCGM_")) gpus_.insert(service);
-            if (signal.starts_with("nginx_") || signal.starts_with("proxy."))
-                proxies_.insert(service);
-            if (signal.starts_with("ray_serve_num_router") || signal.starts_with("ray_gcs_") ||
-                signal.starts_with("ray_health_check_"))
-                heads_.insert(service);
+            silent = silent || o.vanished;
+            engine = engine || signal.starts_with("engine.");
+            gpu = gpu || signal.starts_with("gpu.") || signal.starts_with("DCGM_");
+            proxy = proxy || signal.starts_with("nginx_") || signal.starts_with("proxy.");
+            head = head || signal.starts_with("ray_serve_num_router") ||
+                   signal.starts_with("ray_gcs_") || signal.starts_with("ray_health_check_");
         }
+        if (silent) silent_.insert(service);
+        if (engine) engines_.insert(service);
+        if (gpu) gpus_.insert(service);
+        if (proxy) proxies_.insert(service);
+        if (head) heads_.insert(service);
         if (!engines_.contains(service) && is_named_head(service)) heads_.insert(service);
     }
 
@@ -231,22 +267,28 @@ private:
 
     struct Blamed {
         std::string component;
-        double share = 1.0;
+        double log_share = 0.0;
+        double lines = 0.0;
+        double changes = 0.0;
     };
-    /// Who can be to blame when this service shows the fault: for what happens in front of it
-    /// whoever is there.
-    std::vector<Blamed> blamed(const FaultSignature& fault, const std::string& service) const {
+    /// Who can be to blame when some service shows the fault: for what happens in front of it
+    /// whoever is there. Empty: the service itself.
+    std::vector<Blamed> blamed_in_front(const FaultSignature& fault) const {
         const bool routed = fault.component == "router";
-        if (!routed && fault.component != "upstream") return {{service}};
+        if (!routed && fault.component != "upstream") return {};
         std::vector<Blamed> all;
+        const auto add = [&](const std::string& component, double share) {
+            all.push_back({component, std::log(share), log_lines(fault, component),
+                           changes(fault, component)});
+        };
         const bool heads = (routed || proxies_.empty()) && !heads_.empty();
         const double heads_share = !heads ? 0.0 : proxies_.empty() ? 1.0 : serving_router_share;
         if (heads)
             for (const std::string& head : heads_)
-                all.push_back({head, heads_share / static_cast<double>(heads_.size())});
+                add(head, heads_share / static_cast<double>(heads_.size()));
         for (const std::string& proxy : proxies_)
-            all.push_back({proxy, (1.0 - heads_share) / static_cast<double>(proxies_.size())});
-        return all.empty() ? std::vector<Blamed>{{service}} : all;
+            add(proxy, (1.0 - heads_share) / static_cast<double>(proxies_.size()));
+        return all;
     }
 
     const Experience::Counts* experience_of(const FaultSignature& fault,
@@ -338,20 +380,24 @@ private:
 
     void add_local(std::vector<Hypothesis>& all, const FaultSignature& fault,
                    const SignalIndex& signals) const {
+        const std::vector<Blamed> in_front = blamed_in_front(fault);
         for (const auto& [service, observations] : seen_.of) {
             const double lines = log_lines(fault, service);
             if (!plausible(fault, service)) continue;
             if (lines <= 0.0 && !has_a_defining_signal(signals, service)) continue;
             const double matched =
                 with_burden(match_local(fault, signals, service), burden_beside(service));
-            for (const auto& [component, share] : blamed(fault, service))
+            const auto add = [&](const Blamed& blamed) {
                 all.push_back({.kind = HypothesisKind::fault,
                                .fault = &fault,
-                               .component = component,
+                               .component = blamed.component,
                                .seen_at = service,
-                               .log_odds = matched + std::log(share) +
-                                           std::max(lines, log_lines(fault, component)) +
-                                           changes(fault, component)});
+                               .log_odds = matched + blamed.log_share +
+                                           std::max(lines, blamed.lines) + blamed.changes});
+            };
+            if (in_front.empty())
+                add({.component = service, .lines = lines, .changes = changes(fault, service)});
+            for (const Blamed& blamed : in_front) add(blamed);
         }
     }
 
@@ -433,34 +479,62 @@ private:
             {.kind = HypothesisKind::nothing, .log_odds = sum - 0.7 * options_.log_weight * lines});
     }
 
-    void normalise(std::vector<Hypothesis>& all) const {
+    /// Probabilities, most probable first. `kinds` as in run.
+    std::vector<Hypothesis> normalised(std::vector<std::vector<Hypothesis>> kinds) const {
         double local = 0.0;
         double wide = 0.0;
-        std::map<const FaultSignature*, double> places;
-        for (const Hypothesis& h : all)
-            if (h.kind == HypothesisKind::fault && places[h.fault]++ == 0.0)
-                (h.fault->scope == FaultScope::all ? wide : local) += prior_of(*h.fault);
+        for (const std::vector<Hypothesis>& kind : kinds)
+            if (!kind.empty() && kind.front().kind == HypothesisKind::fault)
+                (kind.front().fault->scope == FaultScope::all ? wide : local) +=
+                    prior_of(*kind.front().fault);
         const double faults = 1.0 - options_.nothing_prior - options_.unknown_prior;
         const double wide_share = local > 0.0 ? load_share : 1.0;
         const auto unknowns = static_cast<double>(seen_.of.size());
         double highest = -1e300;
-        for (Hypothesis& h : all) {
+        for (std::vector<Hypothesis>& kind : kinds) {
+            if (kind.empty()) continue;
+            const Hypothesis& first = kind.front();
+            const auto places = static_cast<double>(kind.size());
             double prior = options_.nothing_prior;
-            if (h.kind == HypothesisKind::unknown) prior = options_.unknown_prior / unknowns;
-            if (h.kind == HypothesisKind::fault)
-                prior = h.fault->scope == FaultScope::all
-                            ? faults * wide_share * prior_of(*h.fault) / wide / places[h.fault]
+            if (first.kind == HypothesisKind::unknown) prior = options_.unknown_prior / unknowns;
+            if (first.kind == HypothesisKind::fault)
+                prior = first.fault->scope == FaultScope::all
+                            ? faults * wide_share * prior_of(*first.fault) / wide / places
                             : faults * (1.0 - (wide > 0.0 ? wide_share : 0.0)) *
-                                  prior_of(*h.fault) / local / places[h.fault];
-            h.log_odds += std::log(std::max(prior, 1e-12));
-            highest = std::max(highest, h.log_odds);
+                                  prior_of(*first.fault) / local / places;
+            const double log_prior = std::log(std::max(prior, 1e-12));
+            for (Hypothesis& h : kind) {
+                h.log_odds += log_prior;
+                highest = std::max(highest, h.log_odds);
+            }
         }
+        // Places are sorted, and each hypothesis moves once: siblings times proxies are many.
+        struct Place {
+            double probability;
+            std::uint32_t kind;
+            std::uint32_t at;
+        };
+        std::vector<Place> order;
         double total = 0.0;
-        for (Hypothesis& h : all) total += h.probability = std::exp(h.log_odds - highest);
-        for (Hypothesis& h : all) h.probability /= total;
-        std::ranges::stable_sort(all, [](const Hypothesis& a, const Hypothesis& b) {
-            return a.probability > b.probability;
+        for (std::size_t k = 0; k < kinds.size(); ++k)
+            for (std::size_t i = 0; i < kinds[k].size(); ++i) {
+                const double share = std::exp(kinds[k][i].log_odds - highest);
+                total += share;
+                order.push_back(
+                    {share, static_cast<std::uint32_t>(k), static_cast<std::uint32_t>(i)});
+            }
+        for (Place& place : order) place.probability /= total;
+        std::ranges::sort(order, [](const Place& a, const Place& b) {
+            if (a.probability != b.probability) return a.probability > b.probability;
+            return a.kind != b.kind ? a.kind < b.kind : a.at < b.at;
         });
+        std::vector<Hypothesis> all;
+        all.reserve(order.size());
+        for (const Place& place : order) {
+            all.push_back(std::move(kinds[place.kind][place.at]));
+            all.back().probability = place.probability;
+        }
+        return all;
     }
 
     const Observations& seen_;
@@ -474,6 +548,7 @@ private:
     std::vector<std::size_t> numbers_;                        // by feature
     std::vector<SignalFamily> families_;                      // by feature
     std::map<std::string, std::vector<Seen>> readings_;
+    std::vector<Component> without_siblings_;
     std::vector<Seen> shared_;
     std::map<std::string, std::vector<Seen>> shared_of_proxy_;
     double burden_of_all_ = 0.0;    // of the service as a whole
