@@ -211,8 +211,8 @@ public:
         double lower;
         double upper;
     };
-    /// x_(rank) and x_(next), next <= rank + 1 < N; nothing where many equal values, or a border
-    /// between the two, keep the problem from getting smaller: partition then.
+    /// x_(rank) and x_(next), next <= rank + 1 < N; nothing where many equal values keep the problem
+    /// from getting smaller: partition then.
     std::optional<Pair> select(std::span<const double> values, std::size_t rank, std::size_t next) {
         double* free = first_.data();
         double* used = second_.data();
@@ -240,8 +240,10 @@ public:
                 side = copy_inside(values, {std::nextafter(range.high, infinity), infinity}, free);
                 rank -= side.below;
                 next -= side.below;
+            } else if (rank < count.below) {  // just between: the sample itself is the upper one
+                return Pair{largest_below(values, range.low), range.low};
             } else {
-                return sorted_out(values, rank, next);
+                return Pair{range.high, smallest_above(values, range.high)};
             }
             values = {free, side.inside};
             std::swap(free, used);
@@ -287,6 +289,33 @@ private:
         for (std::size_t i = 0; i < sample_size; ++i)
             sorted[static_cast<std::size_t>(rank[i / 4][i % 4])] = x[i];
         return sorted;
+    }
+
+    /// The largest value below a limit, of which there is one.
+    static double largest_below(std::span<const double> values, double limit) {
+        Four largest = {-infinity, -infinity, -infinity, -infinity};
+        std::size_t i = 0;
+        for (; i + 4 <= values.size(); i += 4) {
+            const Four x = {values[i], values[i + 1], values[i + 2], values[i + 3]};
+            largest = (x < limit) & (x > largest) ? x : largest;
+        }
+        double one = std::max(std::max(largest[0], largest[1]), std::max(largest[2], largest[3]));
+        for (; i < values.size(); ++i)
+            if (values[i] < limit) one = std::max(one, values[i]);
+        return one;
+    }
+    static double smallest_above(std::span<const double> values, double limit) {
+        Four smallest = {infinity, infinity, infinity, infinity};
+        std::size_t i = 0;
+        for (; i + 4 <= values.size(); i += 4) {
+            const Four x = {values[i], values[i + 1], values[i + 2], values[i + 3]};
+            smallest = (x > limit) & (x < smallest) ? x : smallest;
+        }
+        double one =
+            std::min(std::min(smallest[0], smallest[1]), std::min(smallest[2], smallest[3]));
+        for (; i < values.size(); ++i)
+            if (values[i] > limit) one = std::min(one, values[i]);
+        return one;
     }
 
     /// Where sampling does not make the problem smaller: by sorting a few, not at all for many.

@@ -362,10 +362,11 @@ std::map<std::string, std::vector<std::string>> parts_played(const std::vector<F
 /// The row-wise median over the members that have a value.
 std::vector<double> median_series(const std::vector<const Feature*>& members, std::size_t rows,
                                   std::vector<double>& scratch) {
-    // A few rows at a time: one read of a member's cache line serves them all.
-    constexpr std::size_t rows_at_once = 8;
+    // A few rows at a time: one visit to a member serves them all.
+    constexpr std::size_t rows_at_once = 16;
+    const std::size_t stride = members.size() + 8;  // rows must not share the sets of the cache
     std::vector<double> out(rows, nan_value);
-    scratch.resize(rows_at_once * members.size());
+    scratch.resize(rows_at_once * stride);
     const bool complete =
         std::ranges::all_of(members, [](const Feature* f) { return stats::all_finite(f->values); });
     for (std::size_t first = 0; first < rows; first += rows_at_once) {
@@ -376,17 +377,17 @@ std::vector<double> median_series(const std::vector<const Feature*>& members, st
             for (std::size_t m = 0; m < members.size(); ++m) {
                 const double* values = members[m]->values.data() + first;
                 for (std::size_t i = 0; i < rows_at_once; ++i)
-                    scratch[i * members.size() + m] = values[i];
+                    scratch[i * stride + m] = values[i];
             }
         } else {
             for (const Feature* f : members)
                 for (std::size_t i = 0; i < num_rows; ++i)
                     if (const double v = f->values[first + i]; std::isfinite(v))
-                        scratch[i * members.size() + found[i]++] = v;
+                        scratch[i * stride + found[i]++] = v;
         }
         for (std::size_t i = 0; i < num_rows; ++i)
             out[first + i] =
-                stats::median_in_place(std::span(scratch).subspan(i * members.size(), found[i]));
+                stats::median_in_place(std::span(scratch).subspan(i * stride, found[i]));
     }
     return out;
 }
