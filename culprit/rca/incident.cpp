@@ -10,7 +10,11 @@ std::vector<std::string> services_of(const Incident& incident) {
     const auto add = [&](std::string_view name) {
         if (!name.empty() && seen.emplace(name).second) services.emplace_back(name);
     };
-    for (const Column& column : incident.metrics.columns()) add(column.service);
+    const std::string* last = nullptr;  // columns of one service mostly follow one another
+    for (const Column& column : incident.metrics.columns()) {
+        if (last == nullptr || column.service != *last) add(column.service);
+        last = &column.service;
+    }
     if (incident.logs) {
         for (std::uint32_t i = 0; i < incident.logs->sources.size(); ++i)
             add(incident.logs->sources[i]);

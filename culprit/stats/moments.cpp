@@ -73,6 +73,11 @@ bool spreads(const Moments& moments, std::size_t num_values) {
     return moments.variance > n * eps * moments.variance + rounding * rounding;
 }
 
+bool all_finite(std::span<const double> values) {
+    // 0 x is 0 of a finite x and NaN of any other.
+    return total(fold(values, 0.0, [](double sum, double v) { return sum + 0.0 * v; })) == 0.0;
+}
+
 Extremes extremes(std::span<const double> values) {
     constexpr double inf = std::numeric_limits<double>::infinity();
     const Lanes low = fold(values, inf, [](double m, double v) { return v < m ? v : m; });

@@ -34,6 +34,9 @@ double sample_standard_deviation(std::span<const double> values);
 /// variance > N eps variance + (N mean eps)^2, the rule of scikit-learn's StandardScaler.
 bool spreads(const Moments& moments, std::size_t num_values);
 
+/// Whether every value is finite.
+bool all_finite(std::span<const double> values);
+
 /// Smallest and largest value; {+inf, -inf} for an empty series. NaN never wins.
 struct Extremes {
     double minimum = 0.0;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "culprit/stats/moments.h"
 #include "culprit/stats/quantile.h"
 
 namespace culprit::stats {
@@ -14,6 +15,11 @@ namespace {
 constexpr double half_width_95 = 3.68;
 
 double mean_run_length(std::span<const double> values) {
+    if (!values.empty() && all_finite(values)) {
+        std::size_t runs = 1;
+        for (std::size_t i = 1; i < values.size(); ++i) runs += values[i] != values[i - 1] ? 1 : 0;
+        return static_cast<double>(values.size()) / static_cast<double>(runs);
+    }
     std::size_t finite = 0;
     std::size_t runs = 0;
     double last = std::numeric_limits<double>::quiet_NaN();
@@ -26,18 +32,44 @@ double mean_run_length(std::span<const double> values) {
     return runs == 0 ? 1.0 : static_cast<double>(finite) / static_cast<double>(runs);
 }
 
+/// Standard deviation of the finite values, summed in their order.
+double deviation_of(std::span<const double> values) {
+    double sum = 0.0;
+    double num = 0.0;
+    for (const double v : values)
+        if (std::isfinite(v)) {
+            sum += v;
+            num += 1.0;
+        }
+    const double mean = sum / num;
+    double squares = 0.0;
+    for (const double v : values)
+        if (std::isfinite(v)) squares += (v - mean) * (v - mean);
+    return std::sqrt(squares / num);
+}
+
+/// No less than deviation_of: sums side by side, and what rounding can make of either. A sum of n
+/// values is known to n units of rounding of the largest, a sum of squares to n units of itself.
+double largest_deviation(std::span<const double> values) {
+    const Extremes reached = extremes(values);
+    const double rounding =
+        8.0 * static_cast<double>(values.size()) * std::numeric_limits<double>::epsilon();
+    return std::sqrt(moments(values).variance) * (1.0 + rounding) +
+           rounding * std::max(std::abs(reached.minimum), std::abs(reached.maximum));
+}
+
 }  // namespace
 
 std::optional<Shift> robust_shift(std::span<const double> baseline, std::span<const double> suspect,
                                   std::vector<double>& scratch, const ShiftOptions& options) {
     Shift shift;
-    scratch.clear();
-    double sum = 0.0;
-    for (const double v : baseline)
-        if (std::isfinite(v)) {
-            scratch.push_back(v);
-            sum += v;
-        }
+    if (all_finite(baseline)) {
+        scratch.assign(baseline.begin(), baseline.end());
+    } else {
+        scratch.clear();
+        for (const double v : baseline)
+            if (std::isfinite(v)) scratch.push_back(v);
+    }
     shift.num_baseline = scratch.size();
     if (shift.num_baseline < 2) return std::nullopt;
     double suspect_sum = 0.0;
@@ -49,15 +81,13 @@ std::optional<Shift> robust_shift(std::span<const double> baseline, std::span<co
     if (shift.num_suspect == 0) return std::nullopt;
     shift.suspect_mean = suspect_sum / static_cast<double>(shift.num_suspect);
 
-    const double mean = sum / static_cast<double>(shift.num_baseline);
-    double squares = 0.0;
-    for (const double v : scratch) squares += (v - mean) * (v - mean);
-    const double deviation = std::sqrt(squares / static_cast<double>(shift.num_baseline));
+    const double deviation_max = largest_deviation(scratch);
     shift.location = median_in_place(scratch);
     for (double& v : scratch) v = std::abs(v - shift.location);
-    const double mad = 1.4826 * median_in_place(scratch);
-    shift.scale = std::max(mad, options.spread_share * deviation) +
-                  options.relative_floor * std::abs(shift.location);
+    double spread = 1.4826 * median_in_place(scratch);
+    if (!(options.spread_share * deviation_max <= spread))
+        spread = std::max(spread, options.spread_share * deviation_of(baseline));
+    shift.scale = spread + options.relative_floor * std::abs(shift.location);
     if (shift.scale > 0.0) shift.score = (shift.suspect_mean - shift.location) / shift.scale;
     if (!std::isfinite(shift.score)) return std::nullopt;  // values near the limits of double
     return shift;
@@ -100,6 +130,39 @@ std::optional<Onset> find_onset(std::span<const double> values, double location,
             best.latest = std::max(best.latest, s);
         }
     return best;
+}
+
+OnsetShifts onset_ratios(std::span<const double> values, double location, double scale,
+                         const OnsetShifts& shifts) {
+    using Four = double __attribute__((vector_size(32)));
+    OnsetShifts ratios{};
+    if (!(scale > 0.0)) return ratios;
+    const double run_length = mean_run_length(values);
+    Four half{};
+    Four weight{};
+    Four reach{};
+    for (std::size_t k = 0; k < shifts.size(); ++k) {
+        if (!std::isfinite(shifts[k])) continue;  // all zero: nothing moves
+        half[k] = 0.5 * shifts[k];
+        weight[k] = shifts[k] / (scale * scale) / run_length;
+        reach[k] = 3.0 * std::abs(shifts[k]);
+    }
+    Four sum{};
+    Four lowest{};
+    Four best{};
+    for (const double v : values) {
+        if (!std::isfinite(v)) continue;
+        const double distance = v - location;
+        Four away = {distance, distance, distance, distance};
+        away = away < -reach ? -reach : away;
+        away = reach < away ? reach : away;
+        sum += weight * (away - half);
+        const Four ratio = sum - lowest;
+        best = ratio > best ? ratio : best;
+        lowest = sum <= lowest ? sum : lowest;
+    }
+    for (std::size_t k = 0; k < shifts.size(); ++k) ratios[k] = shifts[k] == 0.0 ? 0.0 : best[k];
+    return ratios;
 }
 
 double count_shift(double baseline_count, double baseline_time, double suspect_count,

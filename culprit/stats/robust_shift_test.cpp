@@ -105,6 +105,55 @@ TEST(FindOnset, RefusesWhatCannotMove) {
     EXPECT_FALSE(find_onset(x, 0.0, 1.0, -1.0));  // moved the other way
 }
 
+TEST(OnsetRatios, AreThoseOfEachSearch) {
+    Random random(11);
+    for (int repeat = 0; repeat < 300; ++repeat) {
+        std::vector<double> x(1 + static_cast<std::size_t>(repeat) % 97);
+        for (std::size_t i = 0; i < x.size(); ++i) {
+            x[i] = random.normal() + (2 * i > x.size() ? 2.0 : 0.0);
+            if (repeat % 3 == 1) x[i] = std::floor(x[i]);
+            if (repeat % 3 == 2 && random.normal() > 0.5) x[i] = missing;
+        }
+        const double scale = repeat % 7 == 0 ? 0.0 : 0.7;
+        const OnsetShifts shifts = {2.0, -1.4, 0.0, repeat % 5 == 0 ? missing : 1.4};
+        const OnsetShifts ratios = onset_ratios(x, 0.1, scale, shifts);
+        for (std::size_t k = 0; k < shifts.size(); ++k) {
+            const auto onset = find_onset(x, 0.1, scale, shifts[k]);
+            EXPECT_EQ(ratios[k], onset ? onset->log_likelihood_ratio : 0.0) << repeat << " " << k;
+        }
+    }
+}
+
+TEST(RobustShift, IsItsDefinitionWhateverDecidesTheScale) {
+    Random random(12);
+    std::vector<double> scratch;
+    int by_deviation = 0;
+    for (int repeat = 0; repeat < 300; ++repeat) {
+        std::vector<double> x(2 + static_cast<std::size_t>(repeat) * 3);
+        for (double& v : x) {
+            v = 10.0 + random.normal();
+            if (repeat % 3 == 1) v = random.normal() > 1.3 ? 50.0 * v : 10.0;  // MAD 0
+            if (repeat % 3 == 2) v = std::exp(2.0 * v);
+        }
+        std::vector<double> sorted = x;
+        const double location = median_in_place(sorted);
+        double sum = 0.0;
+        for (const double v : x) sum += v;
+        const auto n = static_cast<double>(x.size());
+        double squares = 0.0;
+        for (double& v : sorted) v = std::abs(v - location);
+        for (const double v : x) squares += (v - sum / n) * (v - sum / n);
+        const double mad = 1.4826 * median_in_place(sorted);
+        const double spread = 0.3 * std::sqrt(squares / n);
+        if (spread > mad) ++by_deviation;
+        const auto shift = robust_shift(x, std::vector<double>{11.0}, scratch);
+        ASSERT_TRUE(shift);
+        EXPECT_EQ(shift->location, location);
+        EXPECT_EQ(shift->scale, std::max(mad, spread) + 0.05 * std::abs(location)) << repeat;
+    }
+    EXPECT_GT(by_deviation, 50);
+}
+
 TEST(CountShift, IsTheDevianceResidual) {
     EXPECT_NEAR(count_shift(9.5, 10.0, 10.0, 10.0), 0.0, 1e-12);
     // mu = 0.5 * 60 / 600 = 0.05, k = 1: sqrt(2 (log 20 - 0.95)) = 2.02
@@ -116,7 +165,9 @@ TEST(CountShift, IsTheDevianceResidual) {
 
 TEST(Median, IsTheMiddleOfTheSortedValues) {
     Random random(5);
-    for (const std::size_t n : {1U, 2U, 63U, 64U, 65U, 500U, 1001U})
+    std::vector<std::size_t> sizes = {500, 1000, 1001, 4096, 5000};
+    for (std::size_t n = 1; n <= 200; ++n) sizes.push_back(n);
+    for (const std::size_t n : sizes)
         for (int shape = 0; shape < 5; ++shape) {
             std::vector<double> values(n);
             for (double& v : values) {

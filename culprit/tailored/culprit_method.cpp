@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "culprit/tailored/explanation.h"
@@ -74,7 +76,7 @@ Status add_findings(const Incident& incident, const RunContext& context,
     CULPRIT_TRY_STATUS(context.stop.check());
     const auto hypotheses = tailored::weigh(seen, incident, windows, library, logs, options);
     CULPRIT_TRY_STATUS(context.stop.check());
-    std::map<std::string, double> blame;
+    std::unordered_map<std::string_view, double> blame;
     for (const tailored::Hypothesis& h : hypotheses) blame[h.component] += h.probability;
     for (Suspect& suspect : suspects) {
         const auto found = blame.find(suspect.service);
@@ -128,7 +130,8 @@ Result<Diagnosis> Culprit::diagnose(const Incident& incident, const RunContext& 
                           .nothing_prior = context.option(info_, "nothing_prior"),
                           .experience = &experience_,
                           .use_siblings = on("siblings"),
-                          .use_order = on("order")},
+                          .use_order = on("order"),
+                          .num_threads = context.num_threads},
                          std::move(features), generic.windows, suspects, diagnosis));
     }
     diagnosis.ranking = Ranking::from(std::move(suspects));

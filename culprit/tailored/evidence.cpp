@@ -217,8 +217,9 @@ void FaultEvidence::add(SignalFamily family, const Reading& reading, const Expec
         Expectation e = expected == nullptr ? severities[i].unmentioned
                                             : expectation_of(*expected, severities[i]);
         if (counts != nullptr) e = learned(e, *counts);
-        severities_[i].add(family, reading.log_ratio(e));
-        mentioned_[i].add(family, reading.log_ratio(e));
+        const double ratio = reading.log_ratio(e);
+        severities_[i].add(family, ratio);
+        mentioned_[i].add(family, ratio);
     }
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "culprit/base/parallel.h"
+#include "culprit/stats/moments.h"
 #include "culprit/tailored/idle_clock.h"
 
 namespace culprit::tailored {
@@ -65,6 +66,7 @@ struct Meaning {
     SignalType type = SignalType::gauge;
     bool bad_when_up = false;
     std::uint32_t bits = 0;  // of a bit mask: the signal is whether one of them is set
+    std::size_t number = 0;  // of the signal, among those that occur
 };
 
 /// What the bits of NVML's clock event reasons say (nvml.h, nvmlClocksEventReason*). An idle GPU
@@ -138,12 +140,18 @@ std::vector<double> any_bit(std::span<const double> values, std::uint32_t bits) 
 }
 
 bool is_idle_cpu(const Column& column) {
+    if (column.labels.empty()) return false;
     const auto mode = column.labels.find("mode");
     return mode != column.labels.end() && (mode->second == "idle" || mode->second == "iowait");
 }
 
 /// A counter rises, apart from a restart now and then.
 bool looks_cumulative(std::span<const double> values) {
+    if (stats::all_finite(values)) {
+        std::size_t falls = 0;
+        for (std::size_t r = 1; r < values.size(); ++r) falls += values[r] < values[r - 1] ? 1 : 0;
+        return falls * 20 <= std::max<std::size_t>(values.size(), 1) - 1;
+    }
     double last = nan_value;
     std::size_t falls = 0;
     std::size_t steps = 0;
@@ -161,6 +169,13 @@ bool looks_cumulative(std::span<const double> values) {
 /// Increase since the previous known value, at the later row; NaN where it cannot be told.
 std::vector<double> increases(std::span<const double> values) {
     std::vector<double> out(values.size(), nan_value);
+    if (stats::all_finite(values)) {
+        for (std::size_t r = 1; r < values.size(); ++r) {
+            const double up = values[r] - values[r - 1];
+            out[r] = values[r] >= values[r - 1] ? up : values[r];
+        }
+        return out;
+    }
     double last = nan_value;
     for (std::size_t r = 0; r < values.size(); ++r) {
         if (!std::isfinite(values[r])) {
@@ -173,11 +188,25 @@ std::vector<double> increases(std::span<const double> values) {
     return out;
 }
 
+/// NaN in place of infinities.
+void leave_finite(std::vector<double>& values) {
+    for (double& v : values) v = std::isfinite(v) ? v : nan_value;
+}
+
 void add_into(std::vector<double>& sum, std::span<const double> values) {
-    if (sum.empty()) sum.assign(values.size(), nan_value);
+    if (sum.empty()) {
+        sum.assign(values.begin(), values.end());
+        return leave_finite(sum);
+    }
     for (std::size_t r = 0; r < values.size(); ++r)
         if (std::isfinite(values[r]))
             sum[r] = std::isfinite(sum[r]) ? sum[r] + values[r] : values[r];
+}
+
+void add_into(std::vector<double>& sum, std::vector<double>&& values) {
+    if (!sum.empty()) return add_into(sum, std::span<const double>(values));
+    sum = std::move(values);
+    leave_finite(sum);
 }
 
 bool whole_numbers(std::span<const double> values) {
@@ -187,6 +216,7 @@ bool whole_numbers(std::span<const double> values) {
 
 /// Collects the series of one feature before they are turned into numbers.
 struct Parts {
+    const std::string* service = nullptr;
     std::vector<std::size_t> columns;
     std::vector<const Meaning*> meanings;  // of the columns
     std::vector<double> level;             // sum of gauges
@@ -202,13 +232,18 @@ struct Parts {
 class Builder {
 public:
     Builder(const Incident& incident, const Catalogue& catalogue)
-        : frame_(incident.metrics), catalogue_(catalogue) {}
+        : frame_(incident.metrics), catalogue_(catalogue) {
+        for (Meaning& reason : reasons_) reason.number = number_of(reason.signal);
+    }
 
     void add(std::size_t c) {
         const Column& column = frame_.column(c);
         const std::string& metric = column.metric.empty() ? column.name : column.metric;
         auto [found, fresh] = meanings_.try_emplace(metric);
-        if (fresh) found->second = meaning_of(catalogue_, metric);
+        if (fresh) {
+            found->second = meaning_of(catalogue_, metric);
+            found->second.number = number_of(found->second.signal);
+        }
         const Meaning& meaning = found->second;
         if (meaning.signal.empty() || column.service.empty() || is_idle_cpu(column)) return;
         if (meaning.signal == reasons_.front().signal)
@@ -243,13 +278,23 @@ public:
     }
 
 private:
-    void assign(const std::string& service, const Meaning& meaning, std::size_t c) {
-        const auto key = std::make_pair(service, meaning.signal);
-        auto [at, made] = index_.try_emplace(key, parts_.size());
-        if (made) {
-            parts_.emplace_back();
-            keys_.push_back(key);
+    std::size_t number_of(const std::string& signal) {
+        return numbers_.try_emplace(signal, numbers_.size()).first->second;
+    }
+
+    /// The service's place; columns of one service mostly follow one another.
+    std::size_t place_of(const std::string& service) {
+        if (services_.empty() || service != *last_service_) {
+            last_place_ = services_.try_emplace(service, services_.size()).first->second;
+            last_service_ = &service;
         }
+        return last_place_;
+    }
+
+    void assign(const std::string& service, const Meaning& meaning, std::size_t c) {
+        const std::uint64_t key = std::uint64_t{place_of(service)} << 32U | meaning.number;
+        const auto [at, made] = index_.try_emplace(key, parts_.size());
+        if (made) parts_.push_back({.service = &service});
         parts_[at->second].columns.push_back(c);
         parts_[at->second].meanings.push_back(&meaning);
     }
@@ -274,9 +319,9 @@ private:
             add_into(parts.rate, values);
         } else if ((meaning.type == SignalType::counter || meaning.type == SignalType::untyped) &&
                    looks_cumulative(values)) {
-            const auto up = increases(values);
+            auto up = increases(values);
             parts.whole = parts.whole && whole_numbers(up);
-            add_into(parts.increase, up);
+            add_into(parts.increase, std::move(up));
         } else {
             add_into(parts.level, values);
             parts.num_levels += 1.0;
@@ -285,8 +330,8 @@ private:
 
     Feature finish(std::size_t i) {
         Parts& parts = parts_[i];
-        Feature feature{.service = keys_[i].first,
-                        .signal = keys_[i].second,
+        Feature feature{.service = *parts.service,
+                        .signal = parts.meanings.front()->signal,
                         .unit = parts.meanings.front()->unit,
                         .bad_when_up = parts.meanings.front()->bad_when_up,
                         .columns = std::move(parts.columns)};
@@ -307,7 +352,8 @@ private:
         } else if (!parts.level.empty()) {
             if (parts.is_mean) feature.kind = FeatureKind::average;
             feature.values = std::move(parts.level);
-            for (double& v : feature.values) v /= parts.num_levels;
+            if (parts.num_levels != 1.0)
+                for (double& v : feature.values) v /= parts.num_levels;
         } else {  // half a histogram: the part that is there, as a rate
             feature.kind = FeatureKind::rate;
             feature.values = std::move(parts.sum.empty() ? parts.count : parts.sum);
@@ -368,7 +414,7 @@ private:
             Feature f = features[i];
             f.signal = "engine.kv_full";
             const double whole = f.unit == "%" ? 100.0 : 1.0;
-            f.unit = "1";
+            f.unit = std::string("1");  // a literal draws a false -Wrestrict from gcc 12
             for (double& v : f.values)
                 if (std::isfinite(v)) v = v >= full * whole ? 1.0 : 0.0;
             features.push_back(std::move(f));
@@ -404,9 +450,12 @@ private:
     const Frame& frame_;
     const Catalogue& catalogue_;
     std::unordered_map<std::string, Meaning> meanings_;  // its elements stay where they are
-    const std::array<Meaning, 4> reasons_ = clock_event_reasons();
-    std::map<std::pair<std::string, std::string>, std::size_t> index_;
-    std::vector<std::pair<std::string, std::string>> keys_;
+    std::array<Meaning, 4> reasons_ = clock_event_reasons();
+    std::unordered_map<std::string, std::size_t> numbers_;        // signal -> number
+    std::unordered_map<std::string_view, std::size_t> services_;  // service -> place
+    const std::string* last_service_ = nullptr;
+    std::size_t last_place_ = 0;
+    std::unordered_map<std::uint64_t, std::size_t> index_;  // place << 32 | number -> parts
     std::vector<Parts> parts_;
 };
 

@@ -17,9 +17,13 @@ Result<GenericScore> generic_score(const Incident& incident, const RunContext& c
 
     generic.services = services_of(incident);
     for (const std::string& service : generic.services) generic.score[service] = 0.0;
-    for (const ColumnShift& moved : generic.shifts)
+    const std::string* last = nullptr;  // columns of one service mostly follow one another
+    for (const ColumnShift& moved : generic.shifts) {
+        if (last != nullptr && moved.service == *last) continue;
+        last = &moved.service;
         if (generic.score.try_emplace(moved.service, 0.0).second)
             generic.services.push_back(moved.service);
+    }
     for (const auto& [service, e] : own_change(generic.shifts, generic.flow.available))
         generic.score[service] += e;
     for (const auto& [service, e] : generic.spans.score) generic.score[service] += e;

@@ -7,6 +7,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "culprit/base/parallel.h"
 #include "culprit/tailored/call_shares.h"
 
 namespace culprit::tailored {
@@ -57,9 +58,13 @@ public:
           logs_(logs) {
         if (incident.spans) shares_ = CallShares(*incident.spans, windows);
         number_of("up");
+        std::vector<SignalFamily> family_of_number = {family_of_signal("up")};
         for (const Feature& feature : seen.features) {
-            numbers_.push_back(number_of(feature.signal));
-            families_.push_back(family_of_signal(feature.signal));
+            const std::size_t number = number_of(feature.signal);
+            if (number == family_of_number.size())
+                family_of_number.push_back(family_of_signal(feature.signal));
+            numbers_.push_back(number);
+            families_.push_back(family_of_number[number]);
         }
         for (const PeerGroup& group : seen.groups)
             for (const auto& [signal, deviations] : group.common) number_of(signal);
@@ -69,11 +74,19 @@ public:
                 if (const auto known = number_of_.find(expected.signal); known != number_of_.end())
                     index[known->second] = &expected;
         }
+        std::vector<decltype(readings_)::iterator> places;
         for (const auto& [service, observations] : seen.of) {
             classify(service, observations);
-            readings_[service] = readings_of(service, observations);
+            places.push_back(readings_.try_emplace(readings_.end(), service));
         }
+        parallel_for(places.size(), options.num_threads, [&](std::size_t begin, std::size_t end) {
+            for (std::size_t i = begin; i < end; ++i)
+                places[i]->second = readings_of(places[i]->first, seen.of.at(places[i]->first));
+        });
         classify_callers();
+        for (const auto& [service, observations] : seen.of)
+            if (!seen.group_of.contains(service))
+                without_siblings_.emplace_back(&service, &observations);
         shared_ = shared_readings("");
         burden_of_all_ = burden(shared_, burdened);
         for (const PeerGroup& group : seen.groups)
@@ -82,22 +95,23 @@ public:
             shared_of_proxy_[proxy] = proxies_.size() == 1 ? shared_ : shared_readings(proxy);
     }
 
-    std::vector<Hypothesis> run() {
-        std::vector<Hypothesis> all;
-        for (std::size_t f = 0; f < library_.signatures().size(); ++f) {
-            const FaultSignature& fault = library_.signatures()[f];
-            if (fault.scope == FaultScope::all)
-                add_service_wide(all, fault, signals_[f]);
-            else
-                add_local(all, fault, signals_[f]);
-        }
-        add_unknown(all);
-        add_nothing(all);
-        normalise(all, with_changed_load(all));
-        std::ranges::stable_sort(all, [](const Hypothesis& a, const Hypothesis& b) {
-            return a.probability > b.probability;
+    std::vector<Hypothesis> run() const {
+        // By fault, then "unknown" and "nothing".
+        const std::size_t num_faults = library_.signatures().size();
+        Kinds kinds(num_faults + 2);
+        parallel_for(kinds.size(), options_.num_threads, [&](std::size_t begin, std::size_t end) {
+            for (std::size_t k = begin; k < end; ++k) {
+                if (k == num_faults) add_unknown(kinds[k]);
+                if (k == num_faults + 1) add_nothing(kinds[k]);
+                if (k >= num_faults) continue;
+                const FaultSignature& fault = library_.signatures()[k];
+                if (fault.scope == FaultScope::all)
+                    add_service_wide(kinds[k], fault, signals_[k]);
+                else
+                    add_local(kinds[k], fault, signals_[k]);
+            }
         });
-        return all;
+        return normalised(std::move(kinds));
     }
 
 private:
@@ -108,12 +122,25 @@ private:
         const std::string* name = nullptr;
         const std::string* service = nullptr;  // of shared readings: null for siblings' medians
     };
-    /// A hypothesis and a change of the load at once, by their places in the list.
+    using Kinds = std::vector<std::vector<Hypothesis>>;  // by fault, "unknown", "nothing"
+    struct Place {
+        std::size_t kind = 0;
+        std::size_t at = 0;
+    };
+    static const Hypothesis& at(const Kinds& kinds, const Place& place) {
+        return kinds[place.kind][place.at];
+    }
+    /// A hypothesis and a change of the load at once.
     struct Joint {
-        std::size_t local = 0;
-        std::size_t load = 0;
+        Place local;
+        Place load;
         double log_odds = 0.0;
         bool follows = false;  // the fault is what the load brought about
+    };
+    struct Weighed {
+        double probability = 0.0;
+        double likeliest = 0.0;  // of the ways to hold: alone, or with a load
+        Place place;
     };
 
     std::size_t number_of(const std::string& signal) {
@@ -143,9 +170,6 @@ private:
     std::vector<Seen> shared_readings(const std::string& proxy) const {
         std::vector<Seen> seen;
         std::set<std::pair<std::size_t, double>> known;
-        const auto others = [&](const std::string& service) {
-            return !proxy.empty() && service != proxy && proxies_.contains(service);
-        };
         for (const PeerGroup& group : seen_.groups) {
             if (!proxy.empty() && proxies_.contains(group.services.front())) continue;
             for (const auto& [signal, deviations] : group.common)
@@ -153,16 +177,29 @@ private:
                     seen.push_back({number_of_.at(signal), family_of_signal(signal),
                                     Reading(deviations, 0.0), &signal});
         }
-        for (const auto& [service, observations] : seen_.of) {
-            if (others(service) || (service != proxy && seen_.group_of.contains(service))) continue;
-            for (const Observation& o : observations)
+        for (const auto& [service, observations] : seen_of_others(proxy)) {
+            for (const Observation& o : *observations)
                 if (!o.vanished &&
                     (o.own == 0.0 || known.emplace(numbers_[o.feature], o.own).second))
                     seen.push_back({numbers_[o.feature], families_[o.feature],
-                                    Reading(service == proxy ? moved_by(o) : o.own, o.extreme),
-                                    &seen_.features[o.feature].signal, &service});
+                                    Reading(*service == proxy ? moved_by(o) : o.own, o.extreme),
+                                    &seen_.features[o.feature].signal, service});
         }
         return seen;
+    }
+
+    /// Who has no siblings, by name: all of them, or with the name of a proxy it and who is none.
+    using Component = std::pair<const std::string*, const std::vector<Observation>*>;
+    std::vector<Component> seen_of_others(const std::string& proxy) const {
+        std::vector<Component> all;
+        for (const Component& component : without_siblings_)
+            if (proxy.empty() || !proxies_.contains(*component.first)) all.push_back(component);
+        const auto at = seen_.of.find(proxy);
+        if (proxy.empty() || at == seen_.of.end()) return all;
+        const auto behind = std::ranges::upper_bound(
+            all, proxy, {}, [](const Component& c) -> const std::string& { return *c.first; });
+        all.insert(behind, {&at->first, &at->second});
+        return all;
     }
 
     /// Log odds of what somebody shows who is not broken but has more load to bear. Who does less
@@ -209,17 +246,25 @@ private:
     }
 
     void classify(const std::string& service, const std::vector<Observation>& observations) {
+        bool silent = false;
+        bool engine = false;
+        bool gpu = false;
+        bool proxy = false;
+        bool head = false;
         for (const Observation& o : observations) {
             const std::string& signal = seen_.features[o.feature].signal;
-            if (o.vanished) silent_.insert(service);
-            if (signal.starts_with("engine.")) engines_.insert(service);
-            if (signal.starts_with("gpu.") || signal.starts_with("DCGM_")) gpus_.insert(service);
-            if (signal.starts_with("nginx_") || signal.starts_with("proxy."))
-                proxies_.insert(service);
-            if (signal.starts_with("ray_serve_num_router") || signal.starts_with("ray_gcs_") ||
-                signal.starts_with("ray_health_check_"))
-                heads_.insert(service);
+            silent = silent || o.vanished;
+            engine = engine || signal.starts_with("engine.");
+            gpu = gpu || signal.starts_with("gpu.") || signal.starts_with("DCGM_");
+            proxy = proxy || signal.starts_with("nginx_") || signal.starts_with("proxy.");
+            head = head || signal.starts_with("ray_serve_num_router") ||
+                   signal.starts_with("ray_gcs_") || signal.starts_with("ray_health_check_");
         }
+        if (silent) silent_.insert(service);
+        if (engine) engines_.insert(service);
+        if (gpu) gpus_.insert(service);
+        if (proxy) proxies_.insert(service);
+        if (head) heads_.insert(service);
         if (!engines_.contains(service) && is_named_head(service)) heads_.insert(service);
     }
 
@@ -249,35 +294,43 @@ private:
 
     struct Blamed {
         std::string component;
-        double share = 1.0;
+        double log_share = 0.0;
+        double lines = 0.0;
+        double changes = 0.0;
     };
-    /// Who can be to blame when this service shows the fault: for what happens in front of it
-    /// whoever is there.
-    std::vector<Blamed> blamed(const FaultSignature& fault, const std::string& service) const {
+    /// Who can be to blame when some service shows the fault: for what happens in front of it
+    /// whoever is there. Empty: the service itself.
+    std::vector<Blamed> blamed_in_front(const FaultSignature& fault) const {
         const bool routed = fault.component == "router";
-        if (!routed && fault.component != "upstream") return {{service}};
+        if (!routed && fault.component != "upstream") return {};
         std::vector<Blamed> all;
+        const auto add = [&](const std::string& component, double share) {
+            all.push_back({component, std::log(share), log_lines(fault, component),
+                           changes(fault, component)});
+        };
         const bool heads = (routed || proxies_.empty()) && !heads_.empty();
         const double heads_share = !heads ? 0.0 : proxies_.empty() ? 1.0 : serving_router_share;
         if (heads)
             for (const std::string& head : heads_)
-                all.push_back({head, heads_share / static_cast<double>(heads_.size())});
+                add(head, heads_share / static_cast<double>(heads_.size()));
         for (const std::string& proxy : proxies_)
-            all.push_back({proxy, (1.0 - heads_share) / static_cast<double>(proxies_.size())});
-        if (all.empty()) return {{service}};
-        if (routed) weigh_by_calls(all, service);
+            add(proxy, (1.0 - heads_share) / static_cast<double>(proxies_.size()));
         return all;
     }
 
+    /// Shares of those who may send unequally, after what spans show of their calls to `callee`.
     void weigh_by_calls(std::vector<Blamed>& all, const std::string& callee) const {
         double total = 0.0;
-        for (Blamed& b : all) {
+        std::vector<double> weights;
+        for (const Blamed& b : all) {
             const CallShares::Spread spread = shares_.of(b.component, callee);
-            if (spread == CallShares::Spread::shifted) b.share *= shifted_weight;
-            if (spread == CallShares::Spread::steady) b.share *= steady_weight;
-            total += b.share;
+            weights.push_back(spread == CallShares::Spread::shifted  ? shifted_weight
+                              : spread == CallShares::Spread::steady ? steady_weight
+                                                                     : 1.0);
+            total += weights.back() * std::exp(b.log_share);
         }
-        for (Blamed& b : all) b.share /= total;
+        for (std::size_t i = 0; i < all.size(); ++i)
+            all[i].log_share += std::log(weights[i] / total);
     }
 
     const Experience::Counts* experience_of(const FaultSignature& fault,
@@ -369,22 +422,30 @@ private:
 
     void add_local(std::vector<Hypothesis>& all, const FaultSignature& fault,
                    const SignalIndex& signals) const {
+        const std::vector<Blamed> in_front = blamed_in_front(fault);
         for (const auto& [service, observations] : seen_.of) {
             const double lines = log_lines(fault, service);
             if (!plausible(fault, service)) continue;
             if (lines <= 0.0 && !has_a_defining_signal(signals, service)) continue;
             const double matched = match_local(fault, signals, service);
             const double borne = borne_by(matched, burden_beside(service));
-            for (const auto& [component, share] : blamed(fault, service))
+            const auto add = [&](const Blamed& blamed) {
                 all.push_back({.kind = HypothesisKind::fault,
                                .fault = &fault,
-                               .component = component,
+                               .component = blamed.component,
                                .seen_at = service,
-                               .log_odds = matched + borne + std::log(share) +
-                                           std::max(lines, log_lines(fault, component)) +
-                                           changes(fault, component),
+                               .log_odds = matched + borne + blamed.log_share +
+                                           std::max(lines, blamed.lines) + blamed.changes,
                                .matched = matched,
                                .borne = borne});
+            };
+            if (in_front.empty()) {
+                add({.component = service, .lines = lines, .changes = changes(fault, service)});
+                continue;
+            }
+            std::vector<Blamed> weighed = in_front;
+            if (fault.component == "router") weigh_by_calls(weighed, service);
+            for (const Blamed& blamed : weighed) add(blamed);
         }
     }
 
@@ -431,30 +492,36 @@ private:
     /// Every hypothesis that blames somebody, with each change of the load for which something
     /// speaks. Siblings tell the two apart: what they share is the load's, what one has alone is
     /// the fault's. A component without siblings moves when either moves it.
-    std::vector<Joint> with_changed_load(const std::vector<Hypothesis>& all) const {
-        std::vector<std::size_t> loads;
-        for (std::size_t i = 0; i < all.size(); ++i)
-            if (all[i].kind == HypothesisKind::fault && all[i].fault->scope == FaultScope::all &&
-                all[i].component.empty() && all[i].matched > load_evidence_min)
-                loads.push_back(i);
-        std::vector<Joint> joints;
-        for (std::size_t i = 0; i < all.size() && !loads.empty(); ++i) {
-            const Hypothesis& h = all[i];
-            if (h.kind == HypothesisKind::nothing || h.component.empty()) continue;
-            for (const std::size_t load : loads) {
-                const Hypothesis& w = all[load];
-                const bool apart = seen_.group_of.contains(h.seen_at);
-                if (!apart && h.fault == nullptr) continue;
-                const double rest = h.log_odds - h.borne + w.log_odds - w.borne;
-                joints.push_back(
-                    {.local = i,
-                     .load = load,
-                     .log_odds = apart ? rest : rest - h.matched - w.matched + match_both(h, w),
-                     .follows = !apart && std::ranges::find(h.fault->follows_from, w.fault->id) !=
-                                              h.fault->follows_from.end()});
-            }
+    std::vector<Joint> with_changed_load(const Kinds& kinds) const {
+        std::vector<Place> loads;
+        for (std::size_t k = 0; k < kinds.size(); ++k) {
+            if (kinds[k].empty()) continue;
+            const Hypothesis& w = kinds[k].front();
+            if (w.kind == HypothesisKind::fault && w.fault->scope == FaultScope::all &&
+                w.component.empty() && w.matched > load_evidence_min)
+                loads.push_back({k, 0});
         }
+        std::vector<Joint> joints;
+        for (std::size_t k = 0; k < kinds.size() && !loads.empty(); ++k)
+            for (std::size_t i = 0; i < kinds[k].size(); ++i)
+                for (const Place& load : loads) add_joint(joints, kinds, {k, i}, load);
         return joints;
+    }
+
+    void add_joint(std::vector<Joint>& joints, const Kinds& kinds, const Place& local,
+                   const Place& load) const {
+        const Hypothesis& h = at(kinds, local);
+        const Hypothesis& w = at(kinds, load);
+        const bool apart = seen_.group_of.contains(h.seen_at);
+        if (h.component.empty() || (!apart && h.fault == nullptr)) return;
+        const double rest = h.log_odds - h.borne + w.log_odds - w.borne;
+        Joint joint{.local = local, .load = load, .log_odds = rest};
+        if (!apart) {
+            joint.log_odds += match_both(h, w) - h.matched - w.matched;
+            joint.follows = std::ranges::find(h.fault->follows_from, w.fault->id) !=
+                            h.fault->follows_from.end();
+        }
+        joints.push_back(joint);
     }
 
     /// Of the signals of a component that has no siblings, and of all others under the load.
@@ -524,50 +591,78 @@ private:
             {.kind = HypothesisKind::nothing, .log_odds = sum - 0.7 * options_.log_weight * lines});
     }
 
-    /// A fault and a change of the load are independent of each other: their priors multiply.
-    void normalise(std::vector<Hypothesis>& all, const std::vector<Joint>& joints) const {
+    /// Probabilities, most probable first. A fault and a change of the load are independent of each
+    /// other: their priors multiply.
+    std::vector<Hypothesis> normalised(Kinds kinds) const {
         double local = 0.0;
         double wide = 0.0;
-        std::map<const FaultSignature*, double> places;
-        for (const Hypothesis& h : all)
-            if (h.kind == HypothesisKind::fault && places[h.fault]++ == 0.0)
-                (h.fault->scope == FaultScope::all ? wide : local) += prior_of(*h.fault);
+        for (const std::vector<Hypothesis>& kind : kinds)
+            if (!kind.empty() && kind.front().kind == HypothesisKind::fault)
+                (kind.front().fault->scope == FaultScope::all ? wide : local) +=
+                    prior_of(*kind.front().fault);
         const double faults = 1.0 - options_.nothing_prior - options_.unknown_prior;
         const double wide_share = local > 0.0 ? load_share : 1.0;
         const auto unknowns = static_cast<double>(seen_.of.size());
-        std::vector<double> priors;
-        for (const Hypothesis& h : all) {
-            double prior = options_.nothing_prior;
-            if (h.kind == HypothesisKind::unknown) prior = options_.unknown_prior / unknowns;
-            if (h.kind == HypothesisKind::fault)
-                prior = h.fault->scope == FaultScope::all
-                            ? faults * wide_share * prior_of(*h.fault) / wide / places[h.fault]
-                            : faults * (1.0 - (wide > 0.0 ? wide_share : 0.0)) *
-                                  prior_of(*h.fault) / local / places[h.fault];
-            priors.push_back(std::log(std::max(prior, 1e-12)));
-        }
+        const std::vector<Joint> joints = with_changed_load(kinds);
+        std::vector<double> log_priors;
         double highest = -1e300;
-        for (std::size_t i = 0; i < all.size(); ++i)
-            highest = std::max(highest, all[i].log_odds += priors[i]);
-        const auto joint_odds = [&](const Joint& joint) {
-            return joint.log_odds + priors[joint.local] + priors[joint.load];
-        };
-        for (const Joint& joint : joints) highest = std::max(highest, joint_odds(joint));
-        double total = 0.0;
-        std::vector<double> most(all.size());  // of the ways to hold: alone, or with a load
-        for (std::size_t i = 0; i < all.size(); ++i)
-            total += most[i] = all[i].probability = std::exp(all[i].log_odds - highest);
-        for (const Joint& joint : joints) {
-            const double p = std::exp(joint_odds(joint) - highest);
-            total += p;
-            Hypothesis& h = all[joint.follows ? joint.load : joint.local];
-            h.probability += p;
-            if (!joint.follows && p > most[joint.local]) {
-                most[joint.local] = p;
-                h.beside = all[joint.load].fault;
+        for (std::vector<Hypothesis>& kind : kinds) {
+            log_priors.push_back(0.0);
+            if (kind.empty()) continue;
+            const Hypothesis& first = kind.front();
+            const auto places = static_cast<double>(kind.size());
+            double prior = options_.nothing_prior;
+            if (first.kind == HypothesisKind::unknown) prior = options_.unknown_prior / unknowns;
+            if (first.kind == HypothesisKind::fault)
+                prior = first.fault->scope == FaultScope::all
+                            ? faults * wide_share * prior_of(*first.fault) / wide / places
+                            : faults * (1.0 - (wide > 0.0 ? wide_share : 0.0)) *
+                                  prior_of(*first.fault) / local / places;
+            log_priors.back() = std::log(std::max(prior, 1e-12));
+            for (Hypothesis& h : kind) {
+                h.log_odds += log_priors.back();
+                highest = std::max(highest, h.log_odds);
             }
         }
-        for (Hypothesis& h : all) h.probability /= total;
+        const auto joint_odds = [&](const Joint& joint) {
+            return joint.log_odds + log_priors[joint.local.kind] + log_priors[joint.load.kind];
+        };
+        for (const Joint& joint : joints) highest = std::max(highest, joint_odds(joint));
+        // Places are sorted, and each hypothesis moves once: siblings times proxies are many.
+        std::vector<Weighed> order;
+        std::vector<std::size_t> first_of_kind;
+        double total = 0.0;
+        for (std::size_t k = 0; k < kinds.size(); ++k) {
+            first_of_kind.push_back(order.size());
+            for (std::size_t i = 0; i < kinds[k].size(); ++i) {
+                const double share = std::exp(kinds[k][i].log_odds - highest);
+                total += share;
+                order.push_back({share, share, {k, i}});
+            }
+        }
+        for (const Joint& joint : joints) {
+            const double share = std::exp(joint_odds(joint) - highest);
+            total += share;
+            const Place& place = joint.follows ? joint.load : joint.local;
+            Weighed& weighed = order[first_of_kind[place.kind] + place.at];
+            weighed.probability += share;
+            if (joint.follows || share <= weighed.likeliest) continue;
+            weighed.likeliest = share;
+            kinds[place.kind][place.at].beside = at(kinds, joint.load).fault;
+        }
+        for (Weighed& weighed : order) weighed.probability /= total;
+        std::ranges::sort(order, [](const Weighed& a, const Weighed& b) {
+            if (a.probability != b.probability) return a.probability > b.probability;
+            return a.place.kind != b.place.kind ? a.place.kind < b.place.kind
+                                                : a.place.at < b.place.at;
+        });
+        std::vector<Hypothesis> all;
+        all.reserve(order.size());
+        for (const Weighed& weighed : order) {
+            all.push_back(std::move(kinds[weighed.place.kind][weighed.place.at]));
+            all.back().probability = weighed.probability;
+        }
+        return all;
     }
 
     const Observations& seen_;
@@ -582,6 +677,7 @@ private:
     std::vector<std::size_t> numbers_;                        // by feature
     std::vector<SignalFamily> families_;                      // by feature
     std::map<std::string, std::vector<Seen>> readings_;
+    std::vector<Component> without_siblings_;
     std::vector<Seen> shared_;
     std::map<std::string, std::vector<Seen>> shared_of_proxy_;
     double burden_of_all_ = 0.0;    // of the service as a whole

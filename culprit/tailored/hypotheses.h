@@ -41,6 +41,7 @@ struct HypothesisOptions {
     const Experience* experience = nullptr;  ///< adds what confirmed incidents have shown
     bool use_siblings = true;
     bool use_order = true;
+    unsigned num_threads = 1;  ///< 0: as many as the machine has; the answer is the same
 };
 
 /// Lines that matched a pattern of a signature, by component.

@@ -6,8 +6,10 @@
 #include <cmath>
 #include <limits>
 #include <set>
+#include <unordered_map>
 
 #include "culprit/base/parallel.h"
+#include "culprit/stats/moments.h"
 #include "culprit/stats/quantile.h"
 #include "culprit/tailored/evidence.h"
 
@@ -26,6 +28,7 @@ constexpr double longer_by_chance = 0.15;  // means of a few requests differ so 
 constexpr double uneven_share = 0.25;  // of a move that siblings share: how far they part over it
 constexpr double first_event_deviations = 3.5;  // of a thing that should never happen
 constexpr double deviations_max = 50.0;
+constexpr double excursion_usual = 2.0;  // scales: as likely as not
 constexpr double vanished_deviations = -8.0;
 
 struct Rows {
@@ -79,12 +82,27 @@ double least_change(const Feature& feature) {
 }
 
 /// The farthest that the mean of `length` successive values strayed from the location while all was
-/// well, in scales: what chance, bursts and heavy tails do by themselves.
+/// well, in scales: what chance, bursts and heavy tails do by themselves. Below excursion_usual, and
+/// then only a bound of it, where no single value strayed that far.
 double excursion_of(std::span<const double> before, double location, double scale,
                     std::size_t length) {
+    const stats::Extremes reached = stats::extremes(before);
+    const double farthest_value =
+        std::max(reached.maximum - location, location - reached.minimum) / scale;
+    if (farthest_value < 0.99 * excursion_usual) return std::max(0.0, farthest_value);
     length = std::clamp<std::size_t>(length, 1, std::max<std::size_t>(1, before.size() / 2));
     double farthest = 0.0;
     double sum = 0.0;
+    if (before.size() >= length && stats::all_finite(before)) {
+        for (std::size_t i = 0; i < length; ++i) sum += before[i] - location;
+        farthest = std::abs(sum);
+        for (std::size_t i = length; i < before.size(); ++i) {
+            sum += before[i] - location;
+            sum -= before[i - length] - location;
+            farthest = std::max(farthest, std::abs(sum));
+        }
+        return farthest / static_cast<double>(length) / scale;
+    }
     double count = 0.0;
     for (std::size_t i = 0; i < before.size(); ++i) {
         if (std::isfinite(before[i])) {
@@ -101,9 +119,9 @@ double excursion_of(std::span<const double> before, double location, double scal
     return farthest;
 }
 
-/// Deviations that the quiet time has shown as well count for two at most: as likely as not.
+/// Deviations that the quiet time has shown as well count for excursion_usual at most.
 double beyond_excursion(double deviations, double excursion) {
-    return deviations * std::min(1.0, 2.0 / std::max(excursion, 1e-9));
+    return deviations * std::min(1.0, excursion_usual / std::max(excursion, 1e-9));
 }
 
 bool is_work(const Feature& feature) {
@@ -195,8 +213,12 @@ Moved compare(const std::vector<double>& values, const Rows& rows, double level,
     // A fault shorter than the window, or one that the alert came late for: its own segment. Of an
     // excursion and the way back the first is the effect, the second the recovery.
     const bool one_way = std::abs(own) >= segment_deviations_min && change * own > 0.0;
-    for (const double trial : {change, 2.0 * shift->scale, -2.0 * shift->scale}) {
+    const stats::OnsetShifts trials = {change, 2.0 * shift->scale, -2.0 * shift->scale};
+    const auto ratios = stats::onset_ratios(search, shift->location, shift->scale, trials);
+    for (std::size_t k = 0; k < 3; ++k) {
+        const double trial = trials[k];
         if (one_way && trial * own < 0.0) continue;
+        if (ratios[k] < segment_evidence_min) continue;
         const auto onset = stats::find_onset(search, shift->location, shift->scale, trial);
         if (!onset || onset->log_likelihood_ratio < segment_evidence_min) continue;
         const auto segment = search.subspan(onset->index, onset->end - onset->index);
@@ -345,26 +367,38 @@ std::string_view stem_of(std::string_view service) {
 /// Siblings have the same signals and the same name but for a number. Engines whose names do not
 /// pair them all play one part, whatever their signals.
 std::map<std::string, std::vector<std::string>> parts_played(const std::vector<Feature>& features) {
-    std::map<std::string, std::set<std::string>> signals_of;
-    std::map<std::string, bool> has_engine;
-    std::vector<std::string> order;
+    struct Component {
+        const std::string* service;
+        bool has_engine = false;
+        std::vector<std::string_view> signals;
+    };
+    std::vector<Component> components;
+    std::unordered_map<std::string_view, std::size_t> index;
+    std::size_t at = 0;
     for (const Feature& f : features) {
-        auto [at, fresh] = signals_of.try_emplace(f.service);
-        if (fresh) order.push_back(f.service);
-        at->second.insert(f.signal);
+        if (components.empty() || f.service != *components[at].service) {
+            const auto [found, fresh] = index.try_emplace(f.service, components.size());
+            if (fresh) components.push_back({.service = &f.service});
+            at = found->second;
+        }
+        components[at].signals.push_back(f.signal);
         if (f.signal.starts_with("engine.") && f.signal != "engine.client_residual")
-            has_engine[f.service] = true;
+            components[at].has_engine = true;
     }
     std::map<std::string, std::vector<std::string>> parts;
     std::map<std::string_view, std::vector<std::string>> engines;
-    for (const std::string& service : order) {
-        if (has_engine[service]) {
-            engines[stem_of(service)].push_back(service);
+    for (Component& component : components) {
+        const std::string_view stem = stem_of(*component.service);
+        if (component.has_engine) {
+            engines[stem].push_back(*component.service);
             continue;
         }
-        std::string part(stem_of(service));
-        for (const std::string& signal : signals_of[service]) part += "\n" + signal;
-        parts[part].push_back(service);
+        std::ranges::sort(component.signals);
+        const auto repeated = std::ranges::unique(component.signals);
+        component.signals.erase(repeated.begin(), repeated.end());
+        std::string part(stem);
+        for (const std::string_view signal : component.signals) (part += "\n").append(signal);
+        parts[part].push_back(*component.service);
     }
     const bool paired =
         std::ranges::all_of(engines, [](const auto& part) { return part.second.size() >= 2; });
@@ -378,20 +412,32 @@ std::map<std::string, std::vector<std::string>> parts_played(const std::vector<F
 /// The row-wise median over the members that have a value.
 std::vector<double> median_series(const std::vector<const Feature*>& members, std::size_t rows,
                                   std::vector<double>& scratch) {
-    // A few rows at a time: one read of a member's cache line serves them all.
-    constexpr std::size_t rows_at_once = 8;
+    // A few rows at a time: one visit to a member serves them all.
+    constexpr std::size_t rows_at_once = 16;
+    const std::size_t stride = members.size() + 8;  // rows must not share the sets of the cache
     std::vector<double> out(rows, nan_value);
-    scratch.resize(rows_at_once * members.size());
+    scratch.resize(rows_at_once * stride);
+    const bool complete =
+        std::ranges::all_of(members, [](const Feature* f) { return stats::all_finite(f->values); });
     for (std::size_t first = 0; first < rows; first += rows_at_once) {
         const std::size_t num_rows = std::min(rows_at_once, rows - first);
         std::array<std::size_t, rows_at_once> found{};
-        for (const Feature* f : members)
-            for (std::size_t i = 0; i < num_rows; ++i)
-                if (const double v = f->values[first + i]; std::isfinite(v))
-                    scratch[i * members.size() + found[i]++] = v;
+        if (complete && num_rows == rows_at_once) {
+            found.fill(members.size());
+            for (std::size_t m = 0; m < members.size(); ++m) {
+                const double* values = members[m]->values.data() + first;
+                for (std::size_t i = 0; i < rows_at_once; ++i)
+                    scratch[i * stride + m] = values[i];
+            }
+        } else {
+            for (const Feature* f : members)
+                for (std::size_t i = 0; i < num_rows; ++i)
+                    if (const double v = f->values[first + i]; std::isfinite(v))
+                        scratch[i * stride + found[i]++] = v;
+        }
         for (std::size_t i = 0; i < num_rows; ++i)
             out[first + i] =
-                stats::median_in_place(std::span(scratch).subspan(i * members.size(), found[i]));
+                stats::median_in_place(std::span(scratch).subspan(i * stride, found[i]));
     }
     return out;
 }
@@ -453,13 +499,18 @@ void compare_with_siblings(const std::vector<const Feature*>& members,
     // What moves all of them does not move all alike.
     const double shared = uneven_share * std::abs(now - together.baseline);
     const double uneven = std::isfinite(shared) ? shared : 0.0;
-    const double dispersion = overdispersion(members, rows.reference, step_seconds);
+    double dispersion = 1.0;
     std::vector<Events> after;
     Events now_events;
-    for (const Feature* f : members) {
-        after.push_back(events_in(*f, rows.suspect, step_seconds));
-        now_events.count += after.back().count;
-        now_events.rows += after.back().rows;
+    if (std::ranges::any_of(members, [&](const Feature* f) {
+            return is_rare(*f, rows, step_seconds);
+        })) {
+        dispersion = overdispersion(members, rows.reference, step_seconds);
+        for (const Feature* f : members) {
+            after.push_back(events_in(*f, rows.suspect, step_seconds));
+            now_events.count += after.back().count;
+            now_events.rows += after.back().rows;
+        }
     }
     std::vector<double> difference(n);
     for (std::size_t m = 0; m < members.size(); ++m) {
@@ -561,13 +612,21 @@ Result<Observations> observe(std::vector<Feature> features, const Frame& frame,
         double common = 0.0;
     };
     std::vector<Job> jobs;
-    std::map<std::pair<std::size_t, std::string>, std::size_t> job_of;
+    // By group and signal; features of one component follow one another.
+    std::vector<std::unordered_map<std::string_view, std::size_t>> job_of(all.groups.size());
+    const std::string* service = nullptr;
+    constexpr auto none = std::numeric_limits<std::size_t>::max();
+    std::size_t group = none;
     for (std::size_t i = 0; i < all.features.size(); ++i) {
-        const auto group = all.group_of.find(all.features[i].service);
-        if (group == all.group_of.end()) continue;
-        const auto [at, fresh] =
-            job_of.try_emplace({group->second, all.features[i].signal}, jobs.size());
-        if (fresh) jobs.push_back({.group = group->second, .signal = all.features[i].signal});
+        const Feature& feature = all.features[i];
+        if (service == nullptr || feature.service != *service) {
+            service = &feature.service;
+            const auto found = all.group_of.find(*service);
+            group = found == all.group_of.end() ? none : found->second;
+        }
+        if (group == none) continue;
+        const auto [at, fresh] = job_of[group].try_emplace(feature.signal, jobs.size());
+        if (fresh) jobs.push_back({.group = group, .signal = feature.signal});
         jobs[at->second].members.push_back(i);
     }
     for (const Job& job : jobs)
@@ -595,8 +654,12 @@ Result<Observations> observe(std::vector<Feature> features, const Frame& frame,
     });
     CULPRIT_TRY_STATUS(stop.check());
     for (const Job& job : jobs) all.groups[job.group].common[job.signal] = job.common;
-    for (std::size_t i = 0; i < seen.size(); ++i)
-        all.of[all.features[i].service].push_back(seen[i]);
+    std::vector<Observation>* observed = nullptr;
+    for (std::size_t i = 0; i < seen.size(); ++i) {
+        if (i == 0 || all.features[i].service != all.features[i - 1].service)
+            observed = &all.of[all.features[i].service];
+        observed->push_back(seen[i]);
+    }
     return all;
 }
 

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <cstdint>
+#include <string_view>
+#include <unordered_map>
 
 #include "culprit/base/parallel.h"
 
@@ -40,15 +43,16 @@ Result<std::vector<ColumnShift>> column_shifts(const Frame& frame, const Windows
                                                const Stop& stop, unsigned num_threads) {
     std::vector<ColumnShift> shifts;
     shifts.reserve(frame.num_columns());
+    std::unordered_map<std::string_view, MetricFamily> families;
     for (std::size_t c = 0; c < frame.num_columns(); ++c) {
         const Column& column = frame.column(c);
         std::string service =
             column.service.empty() ? service_of_name(column.name) : column.service;
         if (service.empty()) continue;
-        shifts.push_back(
-            {.column = c,
-             .service = std::move(service),
-             .family = family_of(column.metric.empty() ? column.name : column.metric)});
+        const std::string& metric = column.metric.empty() ? column.name : column.metric;
+        const auto [family, fresh] = families.try_emplace(metric);
+        if (fresh) family->second = family_of(metric);
+        shifts.push_back({.column = c, .service = std::move(service), .family = family->second});
     }
     const RowRange before = rows_in(frame, windows.reference);
     const RowRange after = rows_in(frame, windows.suspect);
@@ -71,26 +75,68 @@ Result<std::vector<ColumnShift>> column_shifts(const Frame& frame, const Windows
     return shifts;
 }
 
+namespace {
+
+/// Numbers for names, in the order of their appearance. The same name mostly follows itself.
+class Numbering {
+public:
+    std::size_t number_of(const std::string& name) {
+        if (last_name_ == nullptr || name != *last_name_) {
+            last_number_ = numbers_.try_emplace(name, numbers_.size()).first->second;
+            last_name_ = &name;
+        }
+        return last_number_;
+    }
+
+private:
+    std::unordered_map<std::string_view, std::size_t> numbers_;  // views of the caller's names
+    const std::string* last_name_ = nullptr;
+    std::size_t last_number_ = 0;
+};
+
+}  // namespace
+
 std::map<std::string, double> own_change(const std::vector<ColumnShift>& shifts, bool skip_flow) {
-    std::map<std::string, std::map<std::string, double>> families;  // family -> service -> e
     std::map<std::string, double> scores;
+    std::vector<std::map<std::string, double>::iterator> score_of;  // by the service's number
+    Numbering services;
+    Numbering families;
+    struct Change {
+        std::size_t service;
+        double e;
+    };
+    std::vector<std::vector<Change>> by_family;               // the largest e of each service
+    std::unordered_map<std::uint64_t, std::size_t> place_of;  // family << 32 | service -> in those
     for (const ColumnShift& s : shifts) {
-        scores.try_emplace(s.service, 0.0);
+        const std::size_t service = services.number_of(s.service);
+        if (service == score_of.size()) score_of.push_back(scores.try_emplace(s.service, 0.0).first);
         if (skip_flow && s.family.role != FamilyRole::own) continue;
-        double& e = families[s.family.key][s.service];
+        const std::size_t family = families.number_of(s.family.key);
+        if (family == by_family.size()) by_family.emplace_back();
+        std::vector<Change>& changes = by_family[family];
+        const auto [at, fresh] =
+            place_of.try_emplace(std::uint64_t{family} << 32U | service, changes.size());
+        if (fresh) changes.push_back({service, 0.0});
+        double& e = changes[at->second].e;
         e = std::max(e, std::log1p(std::abs(s.shift.score)));
     }
-    for (const auto& [key, services] : families) {
+    for (std::vector<Change>& changes : by_family) {
+        // By name, so that sums do not depend on the order of the columns.
+        std::ranges::sort(changes, {}, [&](const Change& change) -> const std::string& {
+            return score_of[change.service]->first;
+        });
         double sum = 0.0;
         double squares = 0.0;
-        for (const auto& [service, e] : services) {
+        for (const auto& [service, e] : changes) {
             const double p = std::max(0.0, e - 1.0);
             sum += p;
             squares += p * p;
         }
         const double sharing = squares > 0.0 ? sum * sum / squares : 1.0;
-        for (const auto& [service, e] : services)
-            scores[service] = std::max(scores[service], e / std::sqrt(sharing));
+        for (const auto& [service, e] : changes) {
+            double& score = score_of[service]->second;
+            score = std::max(score, e / std::sqrt(sharing));
+        }
     }
     return scores;
 }
