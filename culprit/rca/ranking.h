@@ -110,6 +110,7 @@ struct Finding {
     std::string name;       ///< for people: "GPU power cap"
     std::string layer;      ///< infrastructure, platform, toolkit, framework, model; may be empty
     double probability = 0.0;
+    std::string beside = {};  ///< what most probably came with it: a changed load, another fault
     std::vector<FindingStep> chain = {};
     std::vector<std::string> against = {};  ///< what speaks against it
     std::vector<Advice> advice = {};
@@ -120,8 +121,10 @@ struct Diagnosis {
     std::string reason;  ///< empty when ok
     Ranking ranking;
     std::vector<std::string> notes = {};  ///< facts about the run, e.g. how fragile a graph is
-    /// Most probable first; probabilities sum to at most 1. Empty for methods that only rank.
+    /// Most probable first. Two components may be broken at once: then probabilities sum to more
+    /// than 1. Empty for methods that only rank.
     std::vector<Finding> findings = {};
+    double nobody = 0.0;  ///< probability that no component is broken; 0 without findings
     /// Signals that are missing and would decide between the first findings, with how to get them.
     std::vector<std::string> blind_spots = {};
 };

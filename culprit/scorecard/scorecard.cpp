@@ -22,12 +22,9 @@ struct Answer {
 /// then nobody is never the answer.
 std::vector<Answer> answers_of(const Diagnosis& diagnosis) {
     std::vector<Answer> answers;
-    double total = 0.0;
-    for (const Suspect& suspect : diagnosis.ranking.suspects()) {
+    for (const Suspect& suspect : diagnosis.ranking.suspects())
         answers.push_back({suspect.score, suspect.service});
-        total += suspect.score;
-    }
-    if (!diagnosis.findings.empty()) answers.push_back({std::max(0.0, 1.0 - total), ""});
+    if (!diagnosis.findings.empty()) answers.push_back({diagnosis.nobody, ""});
     std::ranges::stable_sort(
         answers, [](const Answer& a, const Answer& b) { return a.probability > b.probability; });
     return answers;
@@ -120,9 +117,9 @@ Outcome judge(const Case& incident_case, const ScoringOptions& options, std::uin
     outcome.probability = std::clamp(answers.front().probability, 0.0, 1.0);
     outcome.answered_fault = diagnosis->findings.front().fault;
     const auto own = truth.fault_of.find(outcome.answered_component);
-    outcome.fault_right = same_fault(options.library, outcome.answered_fault,
-                                     own == truth.fault_of.end() ? truth.fault : own->second,
-                                     outcome.broken);
+    outcome.fault_right =
+        same_fault(options.library, outcome.answered_fault,
+                   own == truth.fault_of.end() ? truth.fault : own->second, outcome.broken);
     return outcome;
 }
 

@@ -78,6 +78,7 @@ Status add_findings(const Incident& incident, const RunContext& context,
     CULPRIT_TRY_STATUS(context.stop.check());
     std::unordered_map<std::string_view, double> blame;
     for (const tailored::Hypothesis& h : hypotheses) blame[h.component] += h.probability;
+    diagnosis.nobody = blame[""];
     for (Suspect& suspect : suspects) {
         const auto found = blame.find(suspect.service);
         suspect.score = (found == blame.end() ? 0.0 : found->second) +

@@ -238,6 +238,12 @@ std::string filled_in(std::string command, const std::string& component) {
     return command;
 }
 
+std::string beside_text(const Hypothesis& h) {
+    if (!h.along.empty()) return fmt::format("{} is broken as well", h.along);
+    if (h.beside == nullptr) return {};
+    return fmt::format("the load changed as well ({})", h.beside->name);
+}
+
 /// Sources may make a ratio of two counters and not give these.
 bool shows(const Feature& feature, const std::string& signal) {
     return feature.signal == signal ||
@@ -287,7 +293,8 @@ std::vector<Finding> explain(const std::vector<Hypothesis>& hypotheses, const Ob
     for (const Hypothesis& h : hypotheses) {
         if (findings.size() == count) break;
         if (h.probability < probability_min && !findings.empty()) break;
-        Finding finding{.component = h.component, .probability = h.probability};
+        Finding finding{
+            .component = h.component, .probability = h.probability, .beside = beside_text(h)};
         if (h.kind == HypothesisKind::nothing) {
             finding.fault = "nothing";
             finding.name = "nothing is wrong";

@@ -21,7 +21,8 @@ constexpr std::array<double, 5> log_gain = {0.7, 1.5, 3.0, 5.0, 7.0};
 constexpr double log_silence = 0.7;  // a line that belongs to the fault's definition is missing
 constexpr double change_gain = 1.5;
 constexpr double burden_share = 0.5;
-constexpr double load_evidence_min = 1.0;  // log odds below which a changed load is no partner
+constexpr std::size_t broken_at_once_max = 8;  // considered, two by two
+constexpr double load_evidence_min = 1.0;      // log odds below which a changed load is no partner
 // Who sends unequal shares: more often the serving framework's router than the proxy before it.
 constexpr double serving_router_share = 0.6;
 // Spans show whose calls are spread otherwise than before.
@@ -591,6 +592,48 @@ private:
             {.kind = HypothesisKind::nothing, .log_odds = sum - 0.7 * options_.log_weight * lines});
     }
 
+    /// A component for which more speaks than against, whatever else is broken.
+    struct Broken {
+        const std::string* component = nullptr;
+        double burden = 0.0;       // what the other's fault explains of it
+        double log_odds = -1e300;  // of all its faults, with their priors
+        std::vector<Place> places;
+    };
+
+    static double own_odds(const Hypothesis& h, double burden) {
+        return h.log_odds - h.borne - burden;
+    }
+
+    /// Components that may be broken at the same time, by a fault of its own each: those for which
+    /// more speaks than what a broken neighbour puts on them. The most suspicious first.
+    std::vector<Broken> broken_at_once(const Kinds& kinds) const {
+        std::map<std::string_view, Broken> by_component;
+        for (std::size_t k = 0; k < kinds.size(); ++k)
+            for (std::size_t i = 0; i < kinds[k].size(); ++i) {
+                const Hypothesis& h = kinds[k][i];
+                if (h.fault == nullptr || h.fault->scope == FaultScope::all ||
+                    h.component != h.seen_at)
+                    continue;
+                Broken& broken = by_component[h.component];
+                if (broken.places.empty()) {
+                    broken.component = &h.component;
+                    broken.burden = burden(readings_.at(h.component), burdened);
+                }
+                broken.places.push_back({k, i});
+                const double own = own_odds(h, broken.burden);
+                const double high = std::max(own, broken.log_odds);
+                broken.log_odds =
+                    high + std::log(std::exp(own - high) + std::exp(broken.log_odds - high));
+            }
+        std::vector<Broken> all;
+        for (auto& [component, broken] : by_component)
+            if (broken.log_odds > 0.0) all.push_back(std::move(broken));
+        std::ranges::stable_sort(
+            all, [](const Broken& a, const Broken& b) { return a.log_odds > b.log_odds; });
+        if (all.size() > broken_at_once_max) all.resize(broken_at_once_max);
+        return all;
+    }
+
     /// Probabilities, most probable first. A fault and a change of the load are independent of each
     /// other: their priors multiply.
     std::vector<Hypothesis> normalised(Kinds kinds) const {
@@ -628,6 +671,8 @@ private:
             return joint.log_odds + log_priors[joint.local.kind] + log_priors[joint.load.kind];
         };
         for (const Joint& joint : joints) highest = std::max(highest, joint_odds(joint));
+        const std::vector<Broken> broken = broken_at_once(kinds);
+        if (broken.size() > 1) highest = std::max(highest, broken[0].log_odds + broken[1].log_odds);
         // Places are sorted, and each hypothesis moves once: siblings times proxies are many.
         std::vector<Weighed> order;
         std::vector<std::size_t> first_of_kind;
@@ -650,6 +695,23 @@ private:
             weighed.likeliest = share;
             kinds[place.kind][place.at].beside = at(kinds, joint.load).fault;
         }
+        for (std::size_t a = 0; a < broken.size(); ++a)
+            for (std::size_t b = a + 1; b < broken.size(); ++b) {
+                const double both = broken[a].log_odds + broken[b].log_odds - highest;
+                total += std::exp(both);
+                for (const auto& [one, other] : {std::pair(a, b), std::pair(b, a)})
+                    for (const Place& place : broken[one].places) {
+                        Hypothesis& h = kinds[place.kind][place.at];
+                        const double share =
+                            std::exp(both + own_odds(h, broken[one].burden) - broken[one].log_odds);
+                        Weighed& weighed = order[first_of_kind[place.kind] + place.at];
+                        weighed.probability += share;
+                        if (share <= weighed.likeliest) continue;
+                        weighed.likeliest = share;
+                        h.beside = nullptr;
+                        h.along = *broken[other].component;
+                    }
+            }
         for (Weighed& weighed : order) weighed.probability /= total;
         std::ranges::sort(order, [](const Weighed& a, const Weighed& b) {
             if (a.probability != b.probability) return a.probability > b.probability;

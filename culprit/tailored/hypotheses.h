@@ -22,14 +22,16 @@ enum class HypothesisKind : std::uint8_t {
 struct Hypothesis {
     HypothesisKind kind = HypothesisKind::fault;
     const FaultSignature* fault = nullptr;
-    std::string component;  ///< to blame; empty for the whole service and for nothing
-    std::string seen_at;    ///< whose signals were matched; differs for routers
-    double log_odds = 0.0;  ///< against "everybody is a bystander"
-    double matched = 0.0;   ///< of it: the signals at `seen_at`
-    double borne = 0.0;     ///< of it: what it explains of others' load
+    std::string component;     ///< to blame; empty for the whole service and for nothing
+    std::string seen_at;       ///< whose signals were matched; differs for routers
+    double log_odds = 0.0;     ///< against "everybody is a bystander"
+    double matched = 0.0;      ///< of it: the signals at `seen_at`
+    double borne = 0.0;        ///< of it: what it explains of others' load
     double probability = 0.0;  ///< with and without a change of the load beside it
     /// The change of the load that most probably came with it, if that is likelier than none.
     const FaultSignature* beside = nullptr;
+    std::string
+        along;  ///< another component that is more probably broken at the same time than not
 };
 
 /// Numbers that were fitted on the simulator's development seeds; docs/method.md has the fit.
