@@ -201,12 +201,13 @@ Result<Diagnosis> run_published(const Incident& incident, const StudyView& view,
                                 const RunContext& context) {
     constexpr double tail = 0.00135;  // one side of three standard deviations of a normal law
     CULPRIT_TRY(const std::vector<double> metric_votes,
-                series_scores(
-                    view.num_columns(), context, [&](std::size_t c, std::vector<double>& scratch) {
-                        const auto range = stats::density_range(view.normal(c), tail, scratch);
-                        return std::max(0.0, share_outside(view.anomalous(c), range) -
-                                                 share_outside(view.normal(c), range));
-                    }));
+                series_scores(view.num_columns(), context,
+                              [&](std::size_t c, std::vector<double>& scratch) {
+                                  const auto range = stats::density_range_among(
+                                      view.normal(c), view.anomalous(c), tail, scratch);
+                                  return std::max(0.0, share_outside(view.anomalous(c), range) -
+                                                           share_outside(view.normal(c), range));
+                              }));
     Votes votes;
     for (std::size_t c = 0; c < view.num_columns(); ++c)
         if (!view.service(c).empty()) votes.of(view.service(c)) += metric_votes[c];

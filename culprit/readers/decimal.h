@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #if defined(__SSE4_1__)
 #include <immintrin.h>
@@ -128,6 +129,17 @@ struct Digits {
     std::size_t point = 0;  // length when there is none
 };
 
+// The number that sixteen digits make.
+inline std::uint64_t sixteen_digits(__m128i d) {
+    const __m128i by_2 =
+        _mm_maddubs_epi16(d, _mm_set_epi8(1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10));
+    const __m128i by_4 = _mm_madd_epi16(by_2, _mm_set_epi16(1, 100, 1, 100, 1, 100, 1, 100));
+    const __m128i by_8 = _mm_madd_epi16(_mm_packus_epi32(by_4, by_4),
+                                        _mm_set_epi16(1, 10000, 1, 10000, 1, 10000, 1, 10000));
+    const auto halves = static_cast<std::uint64_t>(_mm_cvtsi128_si64(by_8));
+    return (halves & 0xFFFFFFFFU) * 100'000'000 + (halves >> 32U);
+}
+
 // The first `length` <= 16 of the 16 bytes at `text` as digits with at most one point.
 inline bool read_digits(const char* text, std::size_t length, Digits& digits) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text));
@@ -143,14 +155,7 @@ inline bool read_digits(const char* text, std::size_t length, Digits& digits) {
     digits.point = static_cast<std::size_t>(std::countr_zero(point_mask | (1U << length)));
     const __m128i shuffle =
         _mm_load_si128(reinterpret_cast<const __m128i*>(shuffles[length][digits.point].data()));
-    const __m128i d = _mm_shuffle_epi8(numbers, shuffle);
-    const __m128i by_2 =
-        _mm_maddubs_epi16(d, _mm_set_epi8(1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10));
-    const __m128i by_4 = _mm_madd_epi16(by_2, _mm_set_epi16(1, 100, 1, 100, 1, 100, 1, 100));
-    const __m128i by_8 = _mm_madd_epi16(_mm_packus_epi32(by_4, by_4),
-                                        _mm_set_epi16(1, 10000, 1, 10000, 1, 10000, 1, 10000));
-    const auto halves = static_cast<std::uint64_t>(_mm_cvtsi128_si64(by_8));
-    digits.value = (halves & 0xFFFFFFFFU) * 100'000'000 + (halves >> 32U);
+    digits.value = sixteen_digits(_mm_shuffle_epi8(numbers, shuffle));
     return true;
 }
 
@@ -172,8 +177,59 @@ inline constexpr std::uint64_t integer_powers[] = {1,
                                                    1'000'000'000'000'000,
                                                    10'000'000'000'000'000};
 
+// moved[p] is set in the bytes up to a point at p, which move one place on; p = 16: no point.
+using Moved = std::array<std::array<std::uint8_t, 16>, 17>;
+
+constexpr Moved make_moved() {
+    Moved moved{};
+    for (std::size_t point = 0; point < 16; ++point)
+        for (std::size_t byte = 0; byte <= point; ++byte) moved[point][byte] = 0xFF;
+    return moved;
+}
+
+alignas(64) inline constexpr Moved moved = make_moved();
+
+// The digits of 17 to 20 bytes as most long numbers have them: a few, and behind them sixteen once
+// the point is taken out. False for any other text, which parse_long decides.
+inline bool read_long(const char* text, std::size_t length, std::uint64_t& w,
+                      std::size_t& num_decimals) {
+    const char* const tail = text + length - 16;
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(tail));
+    const __m128i before = _mm_loadu_si128(reinterpret_cast<const __m128i*>(tail - 1));
+    const auto points =
+        static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('.'))));
+    const auto point = static_cast<std::size_t>(std::countr_zero(points | 0x10000U));
+    const __m128i is_moved = _mm_load_si128(reinterpret_cast<const __m128i*>(moved[point].data()));
+    const __m128i numbers =
+        _mm_sub_epi8(_mm_blendv_epi8(bytes, before, is_moved), _mm_set1_epi8('0'));
+    const __m128i is_digit = _mm_cmpeq_epi8(_mm_min_epu8(numbers, _mm_set1_epi8(9)), numbers);
+    const bool ends_head = tail[-1] == '.';
+    // A point in the tail has drawn in the head's last digit; one that ends the head is left out.
+    const std::size_t head_length = length - 16 - (points != 0 || ends_head ? 1 : 0);
+    num_decimals = points != 0 ? 15 - point : ends_head ? 16 : 0;
+    std::uint32_t head = 0;
+    std::memcpy(&head, text, sizeof(head));
+    head =
+        static_cast<std::uint32_t>(std::uint64_t{head ^ 0x30303030U} << (32U - 8U * head_length));
+    if (_mm_movemask_epi8(is_digit) != 0xFFFF || head_length > 3 ||
+        ((head | (head + 0x76767676U)) & 0x80808080U) != 0)
+        return false;
+    head = (head * 10U + (head >> 8U)) & 0x00FF00FFU;
+    head = (head * 100U + (head >> 16U)) & 0xFFFFU;
+    w = head * std::uint64_t{10'000'000'000'000'000} + sixteen_digits(numbers);
+    return true;
+}
+
 // 17 to 20 bytes: the first few by themselves, then the last 16.
 inline bool parse_long(const char* text, std::size_t length, bool negative, double& value) {
+    std::uint64_t w = 0;
+    std::size_t num_decimals = 0;
+    if (read_long(text, length, w, num_decimals)) {
+        // Most have more than 53 bits: no question asked, no branch mispredicted.
+        value = w == 0 ? 0.0 : scale(w, num_decimals);
+        if (negative) value = -value;
+        return true;
+    }
     const std::size_t head_length = length - 16;
     Digits head;
     Digits tail;
@@ -184,11 +240,9 @@ inline bool parse_long(const char* text, std::size_t length, bool negative, doub
     if (point_in_head && point_in_tail) return false;
     const std::size_t num_digits = length - (point_in_head || point_in_tail ? 1 : 0);
     if (num_digits > 19) return false;
-    std::size_t num_decimals = 0;
     if (point_in_head) num_decimals = length - 1 - head.point;
     if (point_in_tail) num_decimals = 15 - tail.point;
-    const std::uint64_t w = head.value * integer_powers[point_in_tail ? 15 : 16] + tail.value;
-    // Most have more than 53 bits: no question asked, no branch mispredicted.
+    w = head.value * integer_powers[point_in_tail ? 15 : 16] + tail.value;
     value = w == 0 ? 0.0 : scale(w, num_decimals);
     if (negative) value = -value;
     return true;

@@ -171,7 +171,7 @@ std::vector<OddCells> merge_cells(const std::vector<Chunk>& chunks, std::size_t 
 // Rows of the table, with the file's line of each.
 struct Rows {
     std::vector<TimePoint> times;
-    std::vector<std::uint64_t> lines;
+    std::unique_ptr<std::uint64_t[]> lines;  // not initialised: most tables need none
 };
 
 // Closes the gaps that rows left out have made, column by column.
@@ -191,7 +191,6 @@ void close_gaps(const std::vector<Chunk>& chunks, std::size_t num_columns,
         num_rows += chunk.num_rows;
     }
     rows.times.resize(num_rows);
-    rows.lines.resize(num_rows);
 }
 
 struct RowOrder {
@@ -332,8 +331,9 @@ Result<MetricTable> read_metric_table(std::string_view bytes, ProblemList& probl
                                                "rows of {} columns",
                                                stride, num_columns));
     std::shared_ptr<double> values = allocate(num_columns * stride);
-    Rows rows{std::vector<TimePoint>(stride), std::vector<std::uint64_t>(stride)};
-    const TableTarget target{values.get(), rows.times.data(), rows.lines.data(), stride};
+    Rows rows{std::vector<TimePoint>(stride),
+              std::make_unique_for_overwrite<std::uint64_t[]>(stride)};
+    const TableTarget target{values.get(), rows.times.data(), rows.lines.get(), stride};
     parallel_for(chunks.size(), num_threads, [&](std::size_t begin, std::size_t end) {
         for (std::size_t i = begin; i < end; ++i) parse_chunk(header.layout, chunks[i], target);
     });

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -33,17 +34,17 @@ public:
     std::size_t m() const { return m_; }
     std::size_t count() const { return count_; }
     std::size_t num_blocks() const { return (count_ + lanes - 1) / lanes; }
-    /// For the divisions of one block: M / (N + M) where they put `row` into the first sample,
-    /// -N / (N + M) where into the second. The block's last lanes repeat a division if need be.
-    const std::array<double, lanes>& at(std::size_t block, std::size_t row) const {
-        return weights_[block * (n_ + m_) + row];
+    /// For the divisions of one block: 1 where they put `row` into the first sample, 0 where into
+    /// the second. The block's last lanes repeat a division if need be.
+    const std::array<std::uint8_t, lanes>& at(std::size_t block, std::size_t row) const {
+        return is_first_[block * (n_ + m_) + row];
     }
 
 private:
     std::size_t n_;
     std::size_t m_;
     std::size_t count_;
-    std::vector<std::array<double, lanes>> weights_;
+    std::vector<std::array<std::uint8_t, lanes>> is_first_;
 };
 
 /// The same with the share of the divisions whose H is at least as large, the observed one counted.
@@ -52,7 +53,8 @@ private:
 /// is above `significance`.
 ///
 /// Shapes: x: [divisions.n()], y: [divisions.m()], finite.
-/// Cost:   O((N + M) (log(N + M) + count)): the values are sorted once.
+/// Cost:   O((N + M) (log(N + M) + count)): the values are sorted once. Divisions are compared in
+///         single precision with a bound of its rounding, and in double where that leaves one open.
 struct EnergyFinding {
     double inhomogeneity = 0.0;
     double p_value = 1.0;

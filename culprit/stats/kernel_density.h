@@ -23,4 +23,10 @@ struct DensityRange {
 DensityRange density_range(std::span<const double> values, double tail,
                            std::vector<double>& scratch);
 
+/// A range that contains the same of `values` and of `others` as density_range(values), for less:
+/// its ends are known to a ten-thousandth of the bandwidth, and exactly only where one of the
+/// values lies that near.
+DensityRange density_range_among(std::span<const double> values, std::span<const double> others,
+                                 double tail, std::vector<double>& scratch);
+
 }  // namespace culprit::stats

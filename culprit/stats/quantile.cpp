@@ -211,8 +211,8 @@ public:
         double lower;
         double upper;
     };
-    /// x_(rank) and x_(next), next <= rank + 1 < N; nothing where many equal values keep the problem
-    /// from getting smaller: partition then.
+    /// x_(rank) and x_(next), next <= rank + 1 < N; nothing where many equal values keep the
+    /// problem from getting smaller: partition then.
     std::optional<Pair> select(std::span<const double> values, std::size_t rank, std::size_t next) {
         double* free = first_.data();
         double* used = second_.data();
@@ -359,8 +359,8 @@ private:
             const __m256d within = _mm256_andnot_pd(less, _mm256_cmp_pd(x, high, _CMP_LE_OQ));
             below = _mm256_sub_epi64(below, _mm256_castpd_si256(less));
             const auto mask = static_cast<unsigned>(_mm256_movemask_pd(within));
-            const __m256i order = _mm256_load_si256(
-                reinterpret_cast<const __m256i*>(packings[mask].data()));
+            const __m256i order =
+                _mm256_load_si256(reinterpret_cast<const __m256i*>(packings[mask].data()));
             _mm256_storeu_ps(reinterpret_cast<float*>(out + count.inside),
                              _mm256_permutevar8x32_ps(_mm256_castpd_ps(x), order));
             count.inside += static_cast<std::size_t>(std::popcount(mask));

@@ -19,8 +19,8 @@ double quantile(std::span<const double> values, double q, std::vector<double>& s
 double quantile_sorted(std::span<const double> sorted, double q);
 
 /// Median of values without NaN, which it may reorder; NaN of none. Of an even number of values it
-/// is the mean of the two in the middle, as numpy's median has it. By sampling up to 4096 values, by
-/// partition else and where many values are equal: the same value either way.
+/// is the mean of the two in the middle, as numpy's median has it. By sampling up to 4096 values,
+/// by partition else and where many values are equal: the same value either way.
 double median_in_place(std::span<double> values);
 
 /// Median and quartiles of one series: through buckets of equal width for 64 to 4096 values, by

@@ -32,7 +32,7 @@ private:
 ///   R_ij = (sum_t z_it z_jt)^2, z_i = resample i, centred, of length 1, i < j;  statistic > Q_q(R)
 ///
 /// Shapes:   values: [resamples.num_rows()], finite.   Units: none.
-/// Cost:     O(B^2 N) for B resamples, by matrix products in single precision; it ends as soon as
+/// Cost:     O(B^2 N) for B resamples, by products of rows in single precision; it ends as soon as
 ///           enough pairs lie above, so that a statistic within the bulk costs a small part of
 ///           that. Every pair's rounding error is bounded (Cauchy-Schwarz); where the bound leaves
 ///           the answer open, all pairs are computed again in double precision.

@@ -151,6 +151,18 @@ TEST(DensityRange, LeavesTheTailOnEachSide) {
                 const DensityRange range = density_range(x, tail, scratch);
                 EXPECT_NEAR(share(range.high, 1.0), tail, 1e-6 * tail);
                 EXPECT_NEAR(share(range.low, -1.0), tail, 1e-6 * tail);
+                // Values spread over the ends, and at and beside them, lie on the same sides.
+                std::vector<double> others = {range.high, range.low};
+                for (const double end : {range.low, range.high})
+                    for (double away = h; away > 1e-15 * std::abs(end); away *= 0.1)
+                        others.insert(others.end(), {end - away, end + away});
+                for (std::size_t keep = others.size(); keep > 0; --keep) {
+                    const DensityRange among =
+                        density_range_among(x, std::span(others).last(keep), tail, scratch);
+                    for (const double v : std::span(others).last(keep))
+                        EXPECT_EQ(among.contains(v), range.contains(v)) << v - range.high;
+                    for (const double v : x) EXPECT_EQ(among.contains(v), range.contains(v));
+                }
             }
         }
 }
@@ -235,9 +247,9 @@ TEST(EnergyPermutation, AgreesWithTheDivisionsOneByOne) {
             std::vector<double> first;
             std::vector<double> second;
             for (std::size_t row = 0; row < all.size(); ++row) {
-                const double weight =
+                const auto is_first =
                     divisions.at(d / RandomDivisions::lanes, row)[d % RandomDivisions::lanes];
-                (weight > 0.0 ? first : second).push_back(all[row]);
+                (is_first != 0 ? first : second).push_back(all[row]);
             }
             ASSERT_EQ(first.size(), x.size());
             reached += energy_inhomogeneity(first, second) >= observed * (1.0 - 1e-10) ? 1 : 0;

@@ -82,8 +82,8 @@ double least_change(const Feature& feature) {
 }
 
 /// The farthest that the mean of `length` successive values strayed from the location while all was
-/// well, in scales: what chance, bursts and heavy tails do by themselves. Below excursion_usual, and
-/// then only a bound of it, where no single value strayed that far.
+/// well, in scales: what chance, bursts and heavy tails do by themselves. Below excursion_usual,
+/// and then only a bound of it, where no single value strayed that far.
 double excursion_of(std::span<const double> before, double location, double scale,
                     std::size_t length) {
     const stats::Extremes reached = stats::extremes(before);
@@ -426,8 +426,7 @@ std::vector<double> median_series(const std::vector<const Feature*>& members, st
             found.fill(members.size());
             for (std::size_t m = 0; m < members.size(); ++m) {
                 const double* values = members[m]->values.data() + first;
-                for (std::size_t i = 0; i < rows_at_once; ++i)
-                    scratch[i * stride + m] = values[i];
+                for (std::size_t i = 0; i < rows_at_once; ++i) scratch[i * stride + m] = values[i];
             }
         } else {
             for (const Feature* f : members)
@@ -502,9 +501,8 @@ void compare_with_siblings(const std::vector<const Feature*>& members,
     double dispersion = 1.0;
     std::vector<Events> after;
     Events now_events;
-    if (std::ranges::any_of(members, [&](const Feature* f) {
-            return is_rare(*f, rows, step_seconds);
-        })) {
+    if (std::ranges::any_of(members,
+                            [&](const Feature* f) { return is_rare(*f, rows, step_seconds); })) {
         dispersion = overdispersion(members, rows.reference, step_seconds);
         for (const Feature* f : members) {
             after.push_back(events_in(*f, rows.suspect, step_seconds));

@@ -109,7 +109,8 @@ std::map<std::string, double> own_change(const std::vector<ColumnShift>& shifts,
     std::unordered_map<std::uint64_t, std::size_t> place_of;  // family << 32 | service -> in those
     for (const ColumnShift& s : shifts) {
         const std::size_t service = services.number_of(s.service);
-        if (service == score_of.size()) score_of.push_back(scores.try_emplace(s.service, 0.0).first);
+        if (service == score_of.size())
+            score_of.push_back(scores.try_emplace(s.service, 0.0).first);
         if (skip_flow && s.family.role != FamilyRole::own) continue;
         const std::size_t family = families.number_of(s.family.key);
         if (family == by_family.size()) by_family.emplace_back();
