@@ -18,6 +18,7 @@
 #include "culprit/readers/case_reader.h"
 #include "culprit/readers/case_writer.h"
 #include "culprit/report/diagnosis_report.h"
+#include "culprit/report/shell_word.h"
 
 namespace culprit::cli {
 namespace {
@@ -136,7 +137,7 @@ Result<Case> read(const DiagnoseRequest& request, const Shell& shell) {
     const bool lacks_time = found.error().message.find("alert time in") != std::string::npos;
     return tl::unexpected<Error>(with_hint(
         found.error(), lacks_time ? "Give it with --at, e.g. --at \"2026-03-02 03:11:40\" (UTC)."
-                                  : fmt::format("Try: culprit inspect {}", request.path)));
+                                  : "Try: culprit inspect " + shell_word(request.path)));
 }
 
 std::string report_name(const Incident& incident) {

@@ -329,7 +329,7 @@ CellRecord Evaluation::compute(const Task& task, const Result<Case>& read) {
     if (!truth.metrics.empty() && entrant.ranks_metrics) cell.metric = Score{};
     if (!read) {
         cell.status = CellStatus::failed;
-        cell.reason = "case not read: " + read.error().message;
+        cell.reason = std::string(case_not_read) + read.error().message;
         return cell;
     }
     const Stopwatch stopwatch;

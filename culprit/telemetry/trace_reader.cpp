@@ -201,7 +201,8 @@ std::string tag_text(const json& span, std::initializer_list<const char*> keys) 
             if (!tag.is_object() || text_field(tag, "key") != key || !tag.contains("value"))
                 continue;
             const json& value = tag["value"];
-            return value.is_string() ? value.get<std::string>() : value.dump();
+            if (value.is_string()) return value.get<std::string>();
+            return value.is_primitive() ? value.dump() : std::string();
         }
     return {};
 }
