@@ -36,8 +36,9 @@ layers:  ## Check include directions and the house rules
 	@python3 tools/check_layers.py
 	@python3 tools/tidy.py
 
-tidy: configure  ## clang-tidy on the files that changed since main; PRODUCT=1 or ALL=1 for every file
-	@tools/lint $(if $(PRODUCT),--product) $(if $(ALL),--all) --build $(BUILD) --jobs $(JOBS)
+tidy: configure  ## clang-tidy on the files that changed since main; PRODUCT=1 or ALL=1 for every file, QUICK=1
+	@tools/bootstrap libclang-14-dev
+	@tools/lint $(if $(PRODUCT),--product) $(if $(ALL),--all) $(if $(QUICK),--quick) --build $(BUILD) --jobs $(JOBS)
 
 asan:  ## Every test under address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory test PRESET=asan

@@ -1,12 +1,11 @@
 #include <fmt/format.h>
 
-#include <chrono>
 #include <memory>
 
 #include "apps/culprit/command.h"
+#include "apps/culprit/live_case.h"
 #include "culprit/readers/case_reader.h"
 #include "culprit/telemetry/assess.h"
-#include "culprit/telemetry/collect.h"
 
 namespace culprit::cli {
 namespace {
@@ -25,11 +24,7 @@ Result<Case> observe(AssessRequest& request) {
         options.alert_required = false;
         return read_case(request.path, options);
     }
-    CULPRIT_TRY(const CollectConfig config, read_config(request.config));
-    const TimePoint now = std::chrono::system_clock::now();
-    CULPRIT_TRY(const TimePoint alert, alert_time(config, "now", now));
-    const auto transport = make_curl_transport();
-    CULPRIT_TRY(Collection collection, collect_case(config, alert, now, *transport));
+    CULPRIT_TRY(Collection collection, collect_live_case(request.config, "now"));
     for (const SourceReport& source : collection.sources)
         request.options.seen_names.insert(request.options.seen_names.end(), source.names.begin(),
                                           source.names.end());

@@ -1,11 +1,10 @@
 #include <fmt/format.h>
 
-#include <chrono>
 #include <memory>
 
 #include "apps/culprit/command.h"
+#include "apps/culprit/live_case.h"
 #include "culprit/readers/case_writer.h"
-#include "culprit/telemetry/collect.h"
 
 namespace culprit::cli {
 namespace {
@@ -17,11 +16,7 @@ struct CollectRequest {
 };
 
 Status run_collect(const CollectRequest& request) {
-    CULPRIT_TRY(const CollectConfig config, read_config(request.config));
-    const TimePoint now = std::chrono::system_clock::now();
-    CULPRIT_TRY(const TimePoint alert, alert_time(config, request.at, now));
-    const auto transport = make_curl_transport();
-    CULPRIT_TRY(const Collection collection, collect_case(config, alert, now, *transport));
+    CULPRIT_TRY(const Collection collection, collect_live_case(request.config, request.at));
     CULPRIT_TRY_STATUS(write_case(collection.incident_case, request.output));
     std::string text = describe_sources(collection);
     const Incident& incident = collection.incident_case.incident;

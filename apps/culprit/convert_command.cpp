@@ -9,6 +9,7 @@
 #include "culprit/readers/case_reader.h"
 #include "culprit/readers/case_writer.h"
 #include "culprit/readers/columnar_file.h"
+#include "culprit/report/shell_word.h"
 
 namespace culprit::cli {
 namespace {
@@ -91,7 +92,7 @@ Status run_convert(const ConvertRequest& request, Shell& shell) {
     if (num_problems > 0)
         print_warning(shell, fmt::format("{} values or rows could not be used and are not in the "
                                          "copy\nTry: culprit inspect {}",
-                                         num_problems, request.source));
+                                         num_problems, shell_word(request.source)));
     return write_out(fmt::format("{} of {} cases written to {}\n", num_written, locations.size(),
                                  request.target));
 }

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,15 +8,17 @@
 
 #include "apps/culprit/command.h"
 #include "apps/culprit/knowledge.h"
+#include "apps/culprit/live_case.h"
 #include "apps/culprit/method_choice.h"
 #include "culprit/base/check.h"
 #include "culprit/base/duration.h"
+#include "culprit/base/stopwatch.h"
 #include "culprit/explain/explainer.h"
 #include "culprit/methods/catalog.h"
 #include "culprit/readers/case_reader.h"
 #include "culprit/readers/case_writer.h"
 #include "culprit/report/diagnosis_report.h"
-#include "culprit/telemetry/collect.h"
+#include "culprit/report/shell_word.h"
 
 namespace culprit::cli {
 namespace {
@@ -55,10 +56,6 @@ Examples:
   culprit diagnose --from prod.yaml --at now
   culprit diagnose --from receiver --at now)";
 
-double seconds_since(std::chrono::steady_clock::time_point begin) {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
 Result<MethodAnswer> answer_of(const Contender& contender, const Incident& incident,
                                const Explainer& explainer, const DiagnoseRequest& request,
                                const std::map<std::string, double>& options) {
@@ -75,9 +72,9 @@ Result<MethodAnswer> answer_of(const Contender& contender, const Incident& incid
     MethodAnswer answer;
     answer.method = contender.method;
     answer.variant = contender.variant;
-    const auto begin = std::chrono::steady_clock::now();
+    const Stopwatch stopwatch;
     auto diagnosis = run_method(*method, incident, context);
-    answer.seconds = seconds_since(begin);
+    answer.seconds = stopwatch.seconds();
     if (!diagnosis && diagnosis.error().code == ErrorCode::invalid_input)
         return tl::unexpected<Error>(diagnosis.error());
     if (!diagnosis) {
@@ -109,12 +106,8 @@ Status check_options(const std::vector<Contender>& contenders,
 
 // The case as live systems have it. What each of them gave goes to standard error.
 Result<Case> collect(const DiagnoseRequest& request, const Shell& shell) {
-    CULPRIT_TRY(const CollectConfig config, read_config(request.from));
-    const TimePoint now = std::chrono::system_clock::now();
-    CULPRIT_TRY(const TimePoint alert,
-                alert_time(config, request.at.empty() ? "now" : request.at, now));
-    const auto transport = make_curl_transport();
-    CULPRIT_TRY(Collection collection, collect_case(config, alert, now, *transport));
+    CULPRIT_TRY(Collection collection,
+                collect_live_case(request.from, request.at.empty() ? "now" : request.at));
     for (const DataProblem& problem : collection.incident_case.problems)
         print_warning(shell, problem.place + ": " + problem.message);
     CULPRIT_TRY_STATUS(write_err("collecting\n" + describe_sources(collection)));
@@ -144,7 +137,7 @@ Result<Case> read(const DiagnoseRequest& request, const Shell& shell) {
     const bool lacks_time = found.error().message.find("alert time in") != std::string::npos;
     return tl::unexpected<Error>(with_hint(
         found.error(), lacks_time ? "Give it with --at, e.g. --at \"2026-03-02 03:11:40\" (UTC)."
-                                  : fmt::format("Try: culprit inspect {}", request.path)));
+                                  : "Try: culprit inspect " + shell_word(request.path)));
 }
 
 std::string report_name(const Incident& incident) {
@@ -175,11 +168,11 @@ Status run_diagnose(const DiagnoseRequest& request, const Shell& shell) {
     CULPRIT_TRY(const auto contenders, contenders_of(request.methods, request.variant));
     CULPRIT_TRY(const auto options, options_of(request.options));
     CULPRIT_TRY_STATUS(check_options(contenders, options));
-    const auto begin = std::chrono::steady_clock::now();
+    const Stopwatch stopwatch;
     CULPRIT_TRY(const Case found, read(request, shell));
     DiagnosisReport report;
     report.found = &found;
-    report.read_seconds = seconds_since(begin);
+    report.read_seconds = stopwatch.seconds();
     if (request.top > 0) report.top = request.top;
     const Explainer explainer(found.incident);
     for (const Contender& contender : contenders) {

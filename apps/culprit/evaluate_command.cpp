@@ -138,7 +138,31 @@ Result<EvaluationPlan> plan_of(const EvaluateRequest& request) {
     return plan;
 }
 
-Status run_evaluate(const EvaluateRequest& request, const Shell& shell) {
+// What keeps whole cases from being scored: a table of misses does not say it. Exit code 2 when no
+// case could be read.
+void warn_about_cases(const std::vector<CellRecord>& cells, std::size_t num_cases, Shell& shell) {
+    constexpr std::size_t shown_max = 3;
+    std::size_t num_unread = 0;
+    std::size_t num_unlabelled = 0;
+    for (const CellRecord& cell : cells) {
+        if (cell.key.method != chance_name) continue;  // once per case
+        num_unlabelled += cell.truth.empty() ? 1 : 0;
+        if (!cell.reason.starts_with(case_not_read)) continue;
+        if (num_unread++ < shown_max) print_warning(shell, cell.reason);
+    }
+    if (num_unread > shown_max)
+        print_warning(shell, fmt::format("{} cases not read in all, each counts as a miss; culprit "
+                                         "inspect says why",
+                                         num_unread));
+    if (num_unread == num_cases) shell.exit_code = 2;
+    if (num_unlabelled == num_cases)
+        print_warning(shell,
+                      "no case names its root cause, so there is nothing to score\nExpected "
+                      "\"root_cause_service\" in case.json, or a folder named SERVICE_FAULT above "
+                      "the case.");
+}
+
+Status run_evaluate(const EvaluateRequest& request, Shell& shell) {
     CULPRIT_TRY(const EvaluationPlan plan, plan_of(request));
     std::error_code error;
     std::filesystem::create_directories(request.output, error);
@@ -178,6 +202,7 @@ Status run_evaluate(const EvaluateRequest& request, const Shell& shell) {
                      .num_contenders = plan.contenders.size(),
                      .process_peak_bytes = usage.ru_maxrss * 1024}};
     CULPRIT_TRY_STATUS(write_outputs(request.output, cells, outputs));
+    warn_about_cases(cells, plan.cases.size(), shell);
     if (request.format == "json")
         return write_out(evaluation_json(outputs.summary, outputs.header));
     if (request.format == "markdown")

@@ -1,10 +1,10 @@
 #include <fmt/format.h>
 
-#include <chrono>
 #include <csignal>
 #include <memory>
 
 #include "apps/culprit/command.h"
+#include "culprit/base/clock.h"
 #include "culprit/receiver/receiver.h"
 
 namespace culprit::cli {
@@ -17,11 +17,7 @@ struct ReceiveRequest {
     ReceiverOptions options;
 };
 
-std::int64_t now_ns() {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(
-               std::chrono::system_clock::now().time_since_epoch())
-        .count();
-}
+std::int64_t now_ns() { return to_ns(wall_clock_now()); }
 
 // Waits for the signals that ask a service to end.
 void wait_for_end() {

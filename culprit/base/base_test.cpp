@@ -2,10 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "culprit/base/check.h"
 #include "culprit/base/cut.h"
+#include "culprit/base/json_text.h"
 #include "culprit/base/parallel.h"
 #include "culprit/base/random.h"
 #include "culprit/base/result.h"
@@ -125,6 +127,35 @@ TEST(Cut, LeavesNoHalfCharacter) {
     EXPECT_EQ(cut("longer", 4), "long…");
     EXPECT_EQ(cut("größer", 3), "gr…");
     EXPECT_EQ(cut("", 0), "");
+}
+
+TEST(JsonText, SaysWhereATextIsNoJson) {
+    const auto fault = [](const std::string& text) {
+        const auto parsed = parse_json(text);
+        if (parsed) return std::string("accepted");
+        const JsonFault& error = parsed.error();
+        return std::to_string(error.at.line) + ":" + std::to_string(error.at.column) + " " +
+               error.message;
+    };
+    EXPECT_EQ(fault("{\"a\": [1, 2]}"), "accepted");
+    EXPECT_EQ(fault(""), "1:1 expected JSON, found the end of the text");
+    EXPECT_EQ(fault("{\n\"a\":\n"), "3:1 expected JSON, found the end of the text");
+    EXPECT_EQ(fault("{\n \"a\": x}"), "2:7 expected JSON, found a syntax error at \"x}\"");
+    EXPECT_EQ(fault("[\"\xFF\"]"), "1:3 expected JSON, found a syntax error at \"\\ufffd\\\"]\"");
+    EXPECT_EQ(fault("1e999"), "1:1 expected JSON, found a number too large for it");
+    EXPECT_EQ(fault(std::string(1'000'000, '[')),
+              "1:1000001 expected JSON, found the end of the text");
+}
+
+TEST(JsonText, AMessageShowsAnyValueInAFewBytes) {
+    const auto shown = [](const std::string& text) { return json_for_message(*parse_json(text)); };
+    EXPECT_EQ(shown("1.5"), "1.5");
+    EXPECT_EQ(shown("null"), "null");
+    EXPECT_EQ(shown("\"a\\u001b\""), "\"a\\u001b\"");
+    EXPECT_EQ(shown("[]"), "an empty list");
+    EXPECT_EQ(shown("{\"a\": 1}"), "an object");
+    EXPECT_EQ(shown(std::string(1'000'000, '[') + std::string(1'000'000, ']')), "a list");
+    EXPECT_EQ(shown("\"" + std::string(500, 'x') + "\""), "\"" + std::string(60, 'x') + "\"...");
 }
 
 }  // namespace

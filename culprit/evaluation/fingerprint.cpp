@@ -28,7 +28,8 @@ std::string fingerprint_of(const std::string& path) {
     std::vector<std::string> states;
     if (fs::is_directory(path, error)) {
         for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error))
-            if (it->is_regular_file(error)) states.push_back(state_of(*it));
+            if (std::error_code ignored; it->is_regular_file(ignored))
+                states.push_back(state_of(*it));
     } else if (fs::is_regular_file(path, error)) {
         states.push_back(state_of(fs::directory_entry(path, error)));
     }

@@ -14,6 +14,7 @@
 
 #include "culprit/base/check.h"
 #include "culprit/base/random.h"
+#include "culprit/base/stopwatch.h"
 #include "culprit/evaluation/chance.h"
 #include "culprit/evaluation/code_digest.h"
 #include "culprit/evaluation/fingerprint.h"
@@ -328,10 +329,10 @@ CellRecord Evaluation::compute(const Task& task, const Result<Case>& read) {
     if (!truth.metrics.empty() && entrant.ranks_metrics) cell.metric = Score{};
     if (!read) {
         cell.status = CellStatus::failed;
-        cell.reason = "case not read: " + read.error().message;
+        cell.reason = std::string(case_not_read) + read.error().message;
         return cell;
     }
-    const auto wall_begin = std::chrono::steady_clock::now();
+    const Stopwatch stopwatch;
     const double cpu_begin = thread_cpu_seconds();
     if (plan_.heap_meter) plan_.heap_meter->start();
     try {
@@ -345,8 +346,7 @@ CellRecord Evaluation::compute(const Task& task, const Result<Case>& read) {
     }
     if (plan_.heap_meter) cell.heap_peak_bytes = plan_.heap_meter->stop();
     cell.cpu_seconds = thread_cpu_seconds() - cpu_begin;
-    cell.wall_seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - wall_begin).count();
+    cell.wall_seconds = stopwatch.seconds();
     return cell;
 }
 

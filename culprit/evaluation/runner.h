@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "culprit/base/result.h"
@@ -25,6 +26,8 @@ struct Contender {
 
 /// The name under which the exact expectation of a random order stands in every table.
 inline constexpr const char* chance_name = "chance";
+/// How the reason of every cell of a case begins that no method got to see.
+inline constexpr std::string_view case_not_read = "case not read: ";
 
 /// Bytes allocated by the calling thread between `start` and `stop` at their highest. The program
 /// that counts its allocations passes one; without it memory is not reported.

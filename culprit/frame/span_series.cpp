@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <unordered_map>
 
 #include "culprit/base/check.h"
+#include "culprit/frame/pair_numbers.h"
 
 namespace culprit {
 namespace {
@@ -90,35 +90,6 @@ struct Keyed {
     std::vector<std::uint32_t> key;
 };
 
-class PairNumbers {
-public:
-    std::pair<std::uint32_t, bool> number(std::uint32_t a, std::uint32_t b) {
-        const std::uint64_t pair = (static_cast<std::uint64_t>(a) << 32U) | b;
-        const auto [it, is_new] = index_.emplace(pair, static_cast<std::uint32_t>(index_.size()));
-        return {it->second, is_new};
-    }
-
-private:
-    std::unordered_map<std::uint64_t, std::uint32_t> index_;
-};
-
-double statistic_of(std::vector<double>& values, SpanStatistic statistic) {
-    if (statistic == SpanStatistic::mean) {
-        double sum = 0.0;
-        for (const double v : values) sum += v;
-        return sum / static_cast<double>(values.size());
-    }
-    const double share = statistic == SpanStatistic::median ? 0.5 : 0.9;
-    const double at = share * static_cast<double>(values.size() - 1);
-    const auto low = static_cast<std::size_t>(at);
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(low);
-    std::nth_element(values.begin(), middle, values.end());
-    const double lower = *middle;
-    if (low + 1 == values.size()) return lower;
-    const double upper = *std::min_element(middle + 1, values.end());
-    return lower + (at - static_cast<double>(low)) * (upper - lower);
-}
-
 struct Samples {
     std::vector<std::uint64_t> cell;  // key * num_bins + bin
     std::vector<double> value;
@@ -199,6 +170,23 @@ Result<SpanSeries> make_series(const SpanTable& spans, const SpanTimes& times, K
 }
 
 }  // namespace
+
+double statistic_of(std::vector<double>& values, SpanStatistic statistic) {
+    if (statistic == SpanStatistic::mean) {
+        double sum = 0.0;
+        for (const double v : values) sum += v;
+        return sum / static_cast<double>(values.size());
+    }
+    const double share = statistic == SpanStatistic::median ? 0.5 : 0.9;
+    const double at = share * static_cast<double>(values.size() - 1);
+    const auto low = static_cast<std::size_t>(at);
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(low);
+    std::nth_element(values.begin(), middle, values.end());
+    const double lower = *middle;
+    if (low + 1 == values.size()) return lower;
+    const double upper = *std::min_element(middle + 1, values.end());
+    return lower + (at - static_cast<double>(low)) * (upper - lower);
+}
 
 std::vector<std::uint32_t> parents_of(const SpanTable& spans) {
     CULPRIT_CHECK(spans.size() < SpanTimes::no_parent);

@@ -55,6 +55,10 @@ enum class SpanQuantity : std::uint8_t {
 };
 enum class SpanStatistic : std::uint8_t { mean, median, p90 };
 
+/// Of at least one value, which it may reorder; a quantile lies between its two neighbours, as
+/// numpy's has it. Cost: O(n).
+double statistic_of(std::vector<double>& values, SpanStatistic statistic);
+
 /// What one series is about. Per operation: `service` and `operation` (its method where the source
 /// has one, else its operation name). Per edge: `peer` calls `service`, `operation` is empty.
 struct SpanSeriesKey {

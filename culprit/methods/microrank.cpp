@@ -98,12 +98,7 @@ Side side_of(TraceCoverage coverage, TracePreference preference, double num_trac
 Result<Diagnosis> run_reference(const SpanTable& spans, TimePoint alert) {
     const Operations operations = Operations::of(spans);
     const auto norms = operation_norms(spans, operations, alert, NormPrecision::hundredth_ms);
-    const std::string unseen = operation_without_norm(spans, operations, norms, alert);
-    if (!unseen.empty())
-        return fail(ErrorCode::missing_input,
-                    fmt::format("operation \"{}\" has no span before the alert: the reference ends "
-                                "here",
-                                unseen));
+    CULPRIT_TRY_STATUS(check_norms(spans, operations, norms, alert));
     // A trace with a slow span counts as abnormal, one with a span that is not as normal; an
     // operation whose norm is NaN decides neither.
     std::vector<bool> has_slow(spans.traces.size());

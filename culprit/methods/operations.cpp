@@ -82,11 +82,14 @@ std::vector<bool> slow_spans(const SpanTable& spans, const Operations& operation
     return slow;
 }
 
-std::string operation_without_norm(const SpanTable& spans, const Operations& operations,
-                                   const std::vector<OperationNorm>& norms, TimePoint alert) {
+Status check_norms(const SpanTable& spans, const Operations& operations,
+                   const std::vector<OperationNorm>& norms, TimePoint alert) {
     for (std::size_t i = 0; i < spans.size(); ++i)
         if (norms[operations.of_span[i]].num_spans == 0 && spans.end(i) >= alert)
-            return operations.names[operations.of_span[i]];
+            return fail(ErrorCode::missing_input,
+                        fmt::format("operation \"{}\" has no span before the alert: the reference "
+                                    "ends here",
+                                    operations.names[operations.of_span[i]]));
     return {};
 }
 

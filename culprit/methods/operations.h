@@ -46,10 +46,10 @@ inline double duration_ms(const SpanTable& spans, std::size_t span) {
 std::vector<bool> slow_spans(const SpanTable& spans, const Operations& operations,
                              const std::vector<OperationNorm>& norms);
 
-/// The first operation, by appearance, that has spans ending at or after `alert` but none before:
-/// the reference implementation raises KeyError on it. Empty when there is none.
-std::string operation_without_norm(const SpanTable& spans, const Operations& operations,
-                                   const std::vector<OperationNorm>& norms, TimePoint alert);
+/// Refuses (missing_input) the first operation, by appearance, that has spans ending at or after
+/// `alert` but none before: the reference implementation raises KeyError on it.
+Status check_norms(const SpanTable& spans, const Operations& operations,
+                   const std::vector<OperationNorm>& norms, TimePoint alert);
 
 /// Refuses an incident without traces (missing_input), or whose spans all end on one side of the
 /// alert (too_few_samples).

@@ -120,12 +120,7 @@ Result<Diagnosis> run_reference(const Incident& incident, const StudyView& view)
     const Operations operations = Operations::of(spans);
     const auto norms =
         operation_norms(spans, operations, incident.alert, NormPrecision::hundredth_ms);
-    const std::string unseen = operation_without_norm(spans, operations, norms, incident.alert);
-    if (!unseen.empty())
-        return fail(ErrorCode::missing_input,
-                    fmt::format("operation \"{}\" has no span before the alert: the reference ends "
-                                "here",
-                                unseen));
+    CULPRIT_TRY_STATUS(check_norms(spans, operations, norms, incident.alert));
     const std::vector<bool> slow = slow_spans(spans, operations, norms);
     for (std::size_t i = 0; i < spans.size(); ++i) {
         if (!slow[i] || spans.end(i) < incident.alert) continue;

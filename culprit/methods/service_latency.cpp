@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <unordered_map>
 
+#include "culprit/methods/service_calls.h"
 #include "culprit/stats/birch.h"
 #include "culprit/stats/moments.h"
 #include "culprit/stats/rolling_mean.h"
@@ -22,29 +22,6 @@ std::vector<double> filled(std::span<const double> values) {
         last = v;
     }
     return result;
-}
-
-void add_calls_of_spans(const SpanTable& spans, ServiceLatency& result) {
-    std::unordered_map<std::uint64_t, std::uint32_t> service_of;
-    for (std::size_t i = 0; i < spans.size(); ++i)
-        if (spans.id[i] != 0) service_of.emplace(spans.id[i], spans.service[i]);
-    for (std::size_t i = 0; i < spans.size(); ++i) {
-        const auto parent = service_of.find(spans.parent_id[i]);
-        if (spans.parent_id[i] == 0 || parent == service_of.end()) continue;
-        if (parent->second == spans.service[i]) continue;
-        result.calls.set_edge(result.names.intern(spans.services[parent->second]),
-                              result.names.intern(spans.services[spans.service[i]]), 1.0);
-    }
-}
-
-void add_calls(const Incident& incident, ServiceLatency& result) {
-    if (incident.topology)
-        for (const TopologyEdge& edge : incident.topology->edges)
-            if (edge.kind == EdgeKind::calls && edge.from != edge.to)
-                result.calls.set_edge(result.names.intern(edge.from), result.names.intern(edge.to),
-                                      1.0);
-    if (result.calls.num_nodes() == 0 && incident.spans)
-        add_calls_of_spans(*incident.spans, result);
 }
 
 std::size_t num_reached(const graph::WeightedDigraph& calls, std::size_t start) {
@@ -157,7 +134,8 @@ void average_calls(ServiceLatency& result) {
 
 Result<ServiceLatency> ServiceLatency::of(const Incident& incident, std::string_view method) {
     ServiceLatency result;
-    add_calls(incident, result);
+    for (const auto& [caller, callee] : service_calls(incident))
+        result.calls.set_edge(result.names.intern(caller), result.names.intern(callee), 1.0);
     if (result.calls.num_nodes() == 0)
         return fail(ErrorCode::missing_input,
                     fmt::format("{} needs a call graph (topology or spans with parents), got none",

@@ -5,10 +5,10 @@
 #include <map>
 #include <memory>
 #include <set>
-#include <unordered_map>
 
 #include "culprit/methods/column_scores.h"
 #include "culprit/methods/graph_ranking.h"
+#include "culprit/methods/service_calls.h"
 #include "culprit/methods/study_view.h"
 #include "culprit/rca/method.h"
 
@@ -66,29 +66,6 @@ double surprise(std::span<const double> normal, std::span<const double> suspect,
     return sum / static_cast<double>(suspect.size()) + std::log1p(1.0 / n) * tie;
 }
 
-// Who calls whom: of the topology, else of the spans.
-std::map<std::string, std::set<std::string>> callees_by_service(const Incident& incident) {
-    std::map<std::string, std::set<std::string>> callees;
-    if (incident.topology)
-        for (const TopologyEdge& edge : incident.topology->edges)
-            if (edge.kind == EdgeKind::calls && edge.from != edge.to)
-                callees[edge.from].insert(edge.to);
-    if (!callees.empty() || !incident.spans) return callees;
-    const SpanTable& spans = *incident.spans;
-    std::unordered_map<std::uint64_t, std::uint32_t> service_of;
-    for (std::size_t i = 0; i < spans.size(); ++i)
-        if (spans.id[i] != 0) service_of.emplace(spans.id[i], spans.service[i]);
-    for (std::size_t i = 0; i < spans.size(); ++i) {
-        const auto parent = service_of.find(spans.parent_id[i]);
-        if (spans.parent_id[i] == 0 || parent == service_of.end() ||
-            parent->second == spans.service[i])
-            continue;
-        callees[std::string(spans.services[parent->second])].insert(
-            std::string(spans.services[spans.service[i]]));
-    }
-    return callees;
-}
-
 Result<Diagnosis> SmoothTraversal::diagnose(const Incident& incident,
                                             const RunContext& context) const {
     CULPRIT_TRY(const StudyView view, StudyView::of(incident));
@@ -108,7 +85,8 @@ Result<Diagnosis> SmoothTraversal::diagnose(const Incident& incident,
         if (is_new) services.push_back(view.service(c));
         slot->second = std::max(slot->second, scores[c]);
     }
-    const auto callees = callees_by_service(incident);
+    std::map<std::string_view, std::set<std::string_view>> callees;
+    for (const auto& [caller, callee] : service_calls(incident)) callees[caller].insert(callee);
     std::vector<Suspect> suspects;
     std::size_t num_with_callees = 0;
     for (const std::string& service : services) {
@@ -117,8 +95,8 @@ Result<Diagnosis> SmoothTraversal::diagnose(const Incident& incident,
         const auto called = callees.find(service);
         if (called != callees.end()) {
             ++num_with_callees;
-            for (const std::string& callee : called->second) {
-                const auto known = score_of.find(callee);
+            for (const std::string_view callee : called->second) {
+                const auto known = score_of.find(std::string(callee));
                 if (known != score_of.end()) explained = std::max(explained, known->second);
             }
         }

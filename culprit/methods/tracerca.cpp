@@ -7,6 +7,8 @@
 #include <string>
 #include <unordered_map>
 
+#include "culprit/frame/pair_numbers.h"
+#include "culprit/frame/span_series.h"
 #include "culprit/methods/column_scores.h"
 #include "culprit/methods/operations.h"
 #include "culprit/methods/python_order.h"
@@ -53,12 +55,7 @@ private:
 Result<Diagnosis> run_reference(const SpanTable& spans, TimePoint alert) {
     const Operations operations = Operations::of(spans);
     const auto norms = operation_norms(spans, operations, alert, NormPrecision::hundredth_ms);
-    const std::string unseen = operation_without_norm(spans, operations, norms, alert);
-    if (!unseen.empty())
-        return fail(ErrorCode::missing_input,
-                    fmt::format("operation \"{}\" has no span before the alert: the reference ends "
-                                "here",
-                                unseen));
+    CULPRIT_TRY_STATUS(check_norms(spans, operations, norms, alert));
     const std::vector<bool> slow = slow_spans(spans, operations, norms);
     std::vector<std::uint32_t> order;  // operations by first appearance after the alert
     std::vector<double> num_spans(operations.size(), 0.0);
@@ -115,24 +112,18 @@ struct Calls {
 };
 
 Calls calls_of(const SpanTable& spans) {
-    std::unordered_map<std::uint64_t, std::uint32_t> service_of;
-    service_of.reserve(spans.size());
-    for (std::size_t i = 0; i < spans.size(); ++i)
-        if (spans.id[i] != 0) service_of.emplace(spans.id[i], spans.service[i]);
+    const std::vector<std::uint32_t> parents = parents_of(spans);
     Calls calls;
-    std::unordered_map<std::uint64_t, std::uint32_t> pairs;
-    for (std::size_t i = 0; i < spans.size(); ++i) {
-        const auto parent = service_of.find(spans.parent_id[i]);
-        const bool has_parent = spans.parent_id[i] != 0 && parent != service_of.end();
-        const std::uint32_t caller = has_parent ? parent->second : outside;
+    PairNumbers pairs;
+    for (std::uint32_t i = 0; i < spans.size(); ++i) {
+        const bool has_parent = parents[i] != SpanTimes::no_parent;
+        const std::uint32_t caller = has_parent ? spans.service[parents[i]] : outside;
         if (caller == spans.service[i]) continue;  // inside one service: no call
-        const std::uint64_t key = (std::uint64_t{caller} << 32U) | spans.service[i];
-        const auto [pair, is_new] = pairs.emplace(key, static_cast<std::uint32_t>(pairs.size()));
-        calls.span.push_back(static_cast<std::uint32_t>(i));
+        calls.span.push_back(i);
         calls.caller.push_back(caller);
-        calls.pair.push_back(pair->second);
+        calls.pair.push_back(pairs.number(caller, spans.service[i]).first);
     }
-    calls.num_pairs = pairs.size();
+    calls.num_pairs = pairs.pairs().size();
     return calls;
 }
 

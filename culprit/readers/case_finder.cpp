@@ -5,6 +5,7 @@
 
 #include "culprit/readers/case_layout.h"
 #include "culprit/readers/case_reader.h"
+#include "culprit/readers/problem_list.h"
 
 namespace culprit {
 namespace {
@@ -28,16 +29,18 @@ Status find_below(const fs::path& folder, int depth, std::vector<CaseLocation>& 
     if (depth >= depth_max) return {};
     std::error_code code;
     std::vector<fs::path> children;
-    for (auto it =
-             fs::directory_iterator(folder, fs::directory_options::skip_permission_denied, code);
-         !code && it != fs::directory_iterator(); it.increment(code)) {
-        if (it->is_directory(code) && !it->is_symlink(code) &&
+    for (auto it = fs::directory_iterator(folder, code); !code && it != fs::directory_iterator();
+         it.increment(code)) {
+        std::error_code ignored;  // a link to nothing is no folder
+        if (it->is_directory(ignored) && !it->is_symlink(ignored) &&
             !it->path().filename().string().starts_with("."))
             children.push_back(it->path());
         else if (is_case_file(it->path().string()))
             CULPRIT_TRY_STATUS(add_case(it->path(), found));
     }
-    if (code) return fail(ErrorCode::io_failure, folder.string() + ": " + code.message());
+    if (code)
+        return fail(ErrorCode::io_failure,
+                    path_for_message(folder.string()) + ": " + code.message());
     std::sort(children.begin(), children.end());
     for (const fs::path& child : children) CULPRIT_TRY_STATUS(find_below(child, depth + 1, found));
     return {};
@@ -46,20 +49,14 @@ Status find_below(const fs::path& folder, int depth, std::vector<CaseLocation>& 
 }  // namespace
 
 Result<std::vector<CaseLocation>> find_cases(const std::string& path) {
-    std::error_code code;
-    const fs::file_status status = fs::status(path, code);
-    if (!fs::exists(status))
-        return fail(ErrorCode::missing_input,
-                    path + ": expected a case or a dataset, found nothing");
-    if (is_case_file(path)) return std::vector<CaseLocation>{locate_case(path)};
-    if (!fs::is_directory(status))
-        return fail(ErrorCode::invalid_input,
-                    path + ": expected a folder or a .culprit file, found another file");
+    CULPRIT_TRY(const bool is_folder, is_folder_of_cases(path));
+    if (!is_folder) return std::vector<CaseLocation>{locate_case(path)};
     std::vector<CaseLocation> found;
     CULPRIT_TRY_STATUS(find_below(path, 0, found));
     if (found.empty())
         return fail(ErrorCode::missing_input,
-                    path + ": expected case folders with data.csv, or .culprit files, found none");
+                    path_for_message(path) +
+                        ": expected case folders with data.csv, or .culprit files, found none");
     std::sort(found.begin(), found.end(),
               [](const CaseLocation& a, const CaseLocation& b) { return a.path < b.path; });
     return found;

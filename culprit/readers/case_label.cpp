@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "culprit/base/json_text.h"
 #include "culprit/readers/file_bytes.h"
 #include "culprit/readers/time_text.h"
 
@@ -12,19 +13,27 @@ namespace {
 
 using Json = nlohmann::json;
 
-std::vector<std::string> strings_at(const Json& object, const char* key) {
+// The text or texts at `key`; none where there is no such key, or null.
+Result<std::vector<std::string>> strings_at(const Json& object, const char* key,
+                                            ProblemList& problems) {
     std::vector<std::string> found;
     const auto it = object.find(key);
-    if (it == object.end()) return found;
-    const auto add = [&](const Json& value) {
-        if (!value.is_string()) return;
+    if (it == object.end() || it->is_null()) return found;
+    const auto add = [&](const Json& value) -> Status {
+        if (!value.is_string())
+            return problems.note(key, {},
+                                 fmt::format("expected \"{}\" to be a text or a list of texts, "
+                                             "found {}; not used",
+                                             key, json_for_message(value)));
         found.push_back(value.get<std::string>());
         make_printable(found.back());
+        return {};
     };
-    if (it->is_array())
-        for (const Json& element : *it) add(element);
-    else
-        add(*it);
+    if (it->is_array()) {
+        for (const Json& element : *it) CULPRIT_TRY_STATUS(add(element));
+    } else {
+        CULPRIT_TRY_STATUS(add(*it));
+    }
     return found;
 }
 
@@ -55,16 +64,19 @@ std::map<std::string, std::string> faults_by_target(const Json& json) {
 Result<CaseLabel> read_case_json(std::string_view bytes, ProblemList& problems) {
     const auto text = as_text(bytes);
     if (!text) return problems.refuse({}, text.error().message);
-    const Json json = Json::parse(text->begin(), text->end(), nullptr, false);
+    const auto parsed = parse_json(*text);
+    if (!parsed) {
+        const JsonFault& fault = parsed.error();
+        return problems.refuse({fault.at.line, fault.at.column}, fault.message);
+    }
+    const Json& json = *parsed;
     if (!json.is_object())
-        return problems.refuse({}, json.is_discarded()
-                                       ? "expected JSON, found a syntax error"
-                                       : "expected a JSON object, found another value");
+        return problems.refuse({}, "expected a JSON object, found " + json_for_message(json));
     CaseLabel label;
     GroundTruth truth;
-    truth.services = strings_at(json, "root_cause_service");
-    truth.metrics = strings_at(json, "root_cause_metric");
-    const auto faults = strings_at(json, "fault");
+    CULPRIT_TRY(truth.services, strings_at(json, "root_cause_service", problems));
+    CULPRIT_TRY(truth.metrics, strings_at(json, "root_cause_metric", problems));
+    CULPRIT_TRY(const auto faults, strings_at(json, "fault", problems));
     if (!faults.empty()) truth.fault = faults.front();
     if (truth.services.size() > 1) truth.fault_of = faults_by_target(json);
     if (json.contains("root_cause_service")) label.truth = std::move(truth);
@@ -72,11 +84,11 @@ Result<CaseLabel> read_case_json(std::string_view bytes, ProblemList& problems) 
     if (json.contains("inject_time") && !label.alert)
         CULPRIT_TRY_STATUS(problems.note("inject_time", {},
                                          "expected \"inject_time\" to be a time, found " +
-                                             quote_for_message(json["inject_time"].dump())));
+                                             json_for_message(json["inject_time"]) + "; not used"));
     if (const auto target = json.find("target"); target != json.end() && target->is_object()) {
-        const auto node = strings_at(*target, "node");
-        const auto metric = strings_at(*target, "metric");
-        const auto aggregate = strings_at(*target, "agg");
+        CULPRIT_TRY(const auto node, strings_at(*target, "node", problems));
+        CULPRIT_TRY(const auto metric, strings_at(*target, "metric", problems));
+        CULPRIT_TRY(const auto aggregate, strings_at(*target, "agg", problems));
         if (!node.empty() && !metric.empty())
             label.symptom = node[0] + "_" + metric[0] +
                             (aggregate.empty() ? std::string() : "-" + aggregate[0]);

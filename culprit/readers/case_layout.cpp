@@ -49,6 +49,20 @@ std::string printable_name(const fs::path& path) {
 
 }  // namespace
 
+Result<bool> is_folder_of_cases(const std::string& path) {
+    std::error_code code;
+    const fs::file_status status = fs::status(path, code);
+    const std::string shown = path_for_message(path);
+    if (status.type() == fs::file_type::not_found)
+        return fail(ErrorCode::missing_input,
+                    shown + ": expected a case or a folder of cases, found nothing");
+    if (code) return fail(ErrorCode::io_failure, shown + ": " + code.message());
+    if (fs::is_directory(status)) return true;
+    if (is_case_file(path)) return false;
+    return fail(ErrorCode::invalid_input,
+                shown + ": expected a folder or a .culprit file, found another file");
+}
+
 bool is_case_file(const std::string& path) {
     std::error_code code;
     return path.ends_with(columnar_suffix) && fs::is_regular_file(path, code);

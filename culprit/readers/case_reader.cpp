@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
 #include <iterator>
 
 #include "culprit/base/parallel.h"
@@ -44,7 +43,7 @@ private:
         const Status status = reader(bytes.view(), problems);
         if (!status) {
             Error error = status.error();
-            error.message.insert(0, path_ + "/");
+            error.message.insert(0, path_for_message(path_) + "/");
             return tl::unexpected<Error>(std::move(error));
         }
         problems.move_to(target);
@@ -62,7 +61,8 @@ private:
     Status read_annex();
     Status note(Problems& problems, std::string_view place, std::string message) {
         if (options_.strict)
-            return fail(ErrorCode::malformed_data, fmt::format("{}/{}: {}", path_, place, message));
+            return fail(ErrorCode::malformed_data,
+                        fmt::format("{}/{}: {}", path_for_message(path_), place, message));
         problems.push_back({std::string(place), std::move(message)});
         return {};
     }
@@ -114,6 +114,9 @@ Status FolderReader::read_metrics() {
                                 name.ends_with(".json")
                                     ? read_metrics_json(bytes, problems)
                                     : read_metric_table(bytes, problems, options_.num_threads));
+                    if (table.frame.num_rows() == 0)
+                        CULPRIT_TRY_STATUS(
+                            problems.note("no rows", {}, "expected rows of values, found none"));
                     case_.incident.metrics = std::move(table.frame);
                     case_.incident.text_columns = std::move(table.text_columns);
                     return {};
@@ -234,10 +237,11 @@ Status FolderReader::set_windows() {
     const auto covered = covered_range(incident);
     if (!alert_ && options_.alert_required)
         return fail(ErrorCode::missing_input,
-                    path_ +
+                    path_for_message(path_) +
                         ": expected the injection or alert time in inject_time.txt or "
                         "case.json, found none");
-    if (!alert_) {
+    const bool has_alert = alert_.has_value();
+    if (!has_alert) {
         alert_ = covered ? covered->end : TimePoint{};
         CULPRIT_TRY_STATUS(note(case_.problems, "inject_time.txt",
                                 "expected the injection or alert time, found "
@@ -248,7 +252,7 @@ Status FolderReader::set_windows() {
     incident.suspect = {*alert_, covered ? std::max(covered->end, *alert_) : *alert_};
     for (const bool before : {true, false}) {
         const TimeRange& window = before ? incident.baseline : incident.suspect;
-        if (window.begin == window.end && options_.alert_required)
+        if (window.begin == window.end && has_alert)
             CULPRIT_TRY_STATUS(
                 note(case_.problems, "inject_time.txt",
                      fmt::format("expected data {} the alert at {}, found none",
@@ -289,7 +293,7 @@ Result<Case> FolderReader::read() {
 Result<Case> read_case_file(const std::string& path, const CaseReadOptions& options) {
     CULPRIT_TRY(const FileBytes bytes, open_file(path));
     auto read = read_columnar(bytes);
-    if (!read) return fail_with_context(path, std::move(read).error());
+    if (!read) return fail_with_context(path_for_message(path), std::move(read).error());
     read->path = path;
     Incident& incident = read->incident;
     if (options.alert) {
@@ -314,19 +318,13 @@ Result<Case> read_case_file(const std::string& path, const CaseReadOptions& opti
 }  // namespace
 
 Result<Case> read_case(const std::string& path, const CaseReadOptions& options) {
-    std::error_code code;
-    const auto status = std::filesystem::status(path, code);
-    if (!std::filesystem::exists(status))
-        return fail(ErrorCode::missing_input, path + ": expected a case folder, found nothing");
-    if (is_case_file(path)) return read_case_file(path, options);
-    if (!std::filesystem::is_directory(status))
-        return fail(ErrorCode::invalid_input,
-                    path + ": expected a case folder or a .culprit file, found another file");
+    CULPRIT_TRY(const bool is_folder, is_folder_of_cases(path));
+    if (!is_folder) return read_case_file(path, options);
     std::string folder = path;
     while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
     if (!is_case_folder(folder))
         return fail(ErrorCode::missing_input,
-                    path +
+                    path_for_message(path) +
                         ": expected data.csv, simple_metrics.csv or traces.csv with "
                         "inject_time.txt, found none of them");
     return FolderReader(folder, options).read();

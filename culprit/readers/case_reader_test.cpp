@@ -184,7 +184,7 @@ TEST_F(CaseFolder, RefusesABombAndAFolderInPlaceOfAFile) {
     EXPECT_TRUE(unpack(bomb, 6'000'000));
     write_metrics();
     fs::create_directories(path_ / "logs.csv");
-    EXPECT_TRUE(read()) << "a folder is no log file";
+    EXPECT_FALSE(read()) << "a folder is no log file, and says so";
     EXPECT_FALSE(open_file(path_.string()));
     EXPECT_FALSE(open_file((path_ / "none").string()));
 }

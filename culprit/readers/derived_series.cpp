@@ -8,6 +8,8 @@
 #include <unordered_map>
 
 #include "culprit/base/check.h"
+#include "culprit/frame/pair_numbers.h"
+#include "culprit/frame/span_series.h"
 #include "culprit/readers/metric_table.h"
 
 namespace culprit {
@@ -94,32 +96,17 @@ Result<Frame> count_logs(const LogTable& logs) {
 
 namespace {
 
-// Numbers the pairs (a, b) that occur in the order of their first appearance.
-class PairIndex {
-public:
-    std::uint32_t number(std::uint32_t a, std::uint32_t b) {
-        const std::uint64_t key = (static_cast<std::uint64_t>(a) << 32U) | b;
-        const auto [it, is_new] = index_.emplace(key, static_cast<std::uint32_t>(pairs_.size()));
-        if (is_new) pairs_.emplace_back(a, b);
-        return it->second;
-    }
-    const std::vector<std::pair<std::uint32_t, std::uint32_t>>& pairs() const { return pairs_; }
-
-private:
-    std::unordered_map<std::uint64_t, std::uint32_t> index_;
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> pairs_;
-};
-
 // Two pairs may have one name ("a_b" + "c", "a" + "b_c"): they share a column then.
 struct NamedSeries {
     std::vector<std::string> names;
     std::vector<std::uint32_t> series;  // pair -> name
 };
 
-NamedSeries name_pairs(const PairIndex& index, const StringPool& first, const StringPool& second) {
+NamedSeries name_pairs(const PairNumbers& numbers, const StringPool& first,
+                       const StringPool& second) {
     NamedSeries named;
     std::unordered_map<std::string, std::uint32_t> seen;
-    for (const auto& [a, b] : index.pairs()) {
+    for (const auto& [a, b] : numbers.pairs()) {
         std::string name = fmt::format("{}_{}", first[a], second[b]);
         const auto [it, is_new] =
             seen.emplace(name, static_cast<std::uint32_t>(named.names.size()));
@@ -129,29 +116,18 @@ NamedSeries name_pairs(const PairIndex& index, const StringPool& first, const St
     return named;
 }
 
-double percentile_90(std::vector<double>& values) {
-    const double at = 0.9 * static_cast<double>(values.size() - 1);
-    const auto low = static_cast<std::size_t>(at);
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(low);
-    std::nth_element(values.begin(), middle, values.end());
-    const double lower = *middle;
-    if (low + 1 == values.size()) return lower;
-    const double upper = *std::min_element(middle + 1, values.end());
-    return lower + (at - static_cast<double>(low)) * (upper - lower);
-}
-
 }  // namespace
 
 Result<SpanCounts> count_spans(const SpanTable& spans) {
     Bins bins = find_bins(spans.start);
-    PairIndex index;
+    PairNumbers numbers;
     std::vector<std::uint32_t> pair(spans.size());
     bool is_http = false;
     for (std::size_t i = 0; i < spans.size(); ++i) {
-        pair[i] = index.number(spans.service[i], spans.method[i]);
+        pair[i] = numbers.number(spans.service[i], spans.method[i]).first;
         is_http = is_http || spans.status[i] >= 100;
     }
-    const NamedSeries named = name_pairs(index, spans.services, spans.operations);
+    const NamedSeries named = name_pairs(numbers, spans.services, spans.operations);
     SortedNames sorted = sort_names(named.names);
     CULPRIT_TRY_STATUS(check_size(bins.times.size(), named.names.size(), "span counts"));
     Matrix successes(bins.times.size(), named.names.size());
@@ -169,12 +145,9 @@ Result<SpanCounts> count_spans(const SpanTable& spans) {
 }
 
 Result<Frame> edge_latency(const SpanTable& spans) {
-    std::unordered_map<std::uint64_t, std::uint32_t> service_of_span;
-    service_of_span.reserve(spans.size());
-    for (std::size_t i = 0; i < spans.size(); ++i)
-        if (spans.id[i] != 0) service_of_span.emplace(spans.id[i], spans.service[i]);
+    const std::vector<std::uint32_t> parents = parents_of(spans);
     Bins bins = find_bins(spans.start);
-    PairIndex index;
+    PairNumbers numbers;
     struct Sample {
         std::uint32_t edge;
         std::uint32_t row;
@@ -182,12 +155,12 @@ Result<Frame> edge_latency(const SpanTable& spans) {
     };
     std::vector<Sample> samples;
     for (std::size_t i = 0; i < spans.size(); ++i) {
-        const auto parent = service_of_span.find(spans.parent_id[i]);
-        if (parent == service_of_span.end() || parent->second == spans.service[i]) continue;
-        samples.push_back({index.number(parent->second, spans.service[i]), bins.row[i],
-                           static_cast<double>(spans.duration[i].count()) * 1e-6});
+        const std::uint32_t parent = parents[i];
+        if (parent == SpanTimes::no_parent || spans.service[parent] == spans.service[i]) continue;
+        samples.push_back({numbers.number(spans.service[parent], spans.service[i]).first,
+                           bins.row[i], static_cast<double>(spans.duration[i].count()) * 1e-6});
     }
-    const NamedSeries named = name_pairs(index, spans.services, spans.services);
+    const NamedSeries named = name_pairs(numbers, spans.services, spans.services);
     SortedNames sorted = sort_names(named.names);
     for (Column& column : sorted.columns) column.unit = "ms";
     CULPRIT_TRY_STATUS(check_size(bins.times.size(), named.names.size(), "edge latencies"));
@@ -205,7 +178,7 @@ Result<Frame> edge_latency(const SpanTable& spans) {
             for (; next < samples.size() && samples[next].edge == edge && samples[next].row == row;
                  ++next)
                 durations.push_back(samples[next].duration_ms);
-            if (!durations.empty()) last = percentile_90(durations);
+            if (!durations.empty()) last = statistic_of(durations, SpanStatistic::p90);
             latency(row, edge) = last;
         }
     }

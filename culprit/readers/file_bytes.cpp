@@ -13,6 +13,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "culprit/readers/problem_list.h"
+
 namespace culprit {
 namespace {
 
@@ -196,15 +198,16 @@ Result<FileBytes> unpack(std::string_view bytes, std::size_t bytes_max) {
 Result<FileBytes> open_file(const std::string& path, std::size_t bytes_max) {
     if (bytes_max == 0) bytes_max = memory_bytes_max();
     auto mapped = map_file(path);
-    if (!mapped) return fail_with_context(path, std::move(mapped).error());
+    const std::string shown = path_for_message(path);
+    if (!mapped) return fail_with_context(shown, std::move(mapped).error());
     const std::string_view bytes = mapped->view();
     if (!bytes.starts_with(gzip_magic) && !bytes.starts_with(zstd_magic)) {
         if (bytes.size() > bytes_max)
-            return fail_with_context(path, std::move(too_large(bytes_max).value()));
+            return fail_with_context(shown, std::move(too_large(bytes_max).value()));
         return mapped;
     }
     auto unpacked = unpack(bytes, bytes_max);
-    if (!unpacked) return fail_with_context(path, std::move(unpacked).error());
+    if (!unpacked) return fail_with_context(shown, std::move(unpacked).error());
     return unpacked;
 }
 
@@ -212,7 +215,7 @@ std::optional<std::string> find_file(const std::string& folder, std::string_view
     for (const std::string_view suffix : {"", ".gz", ".zst"}) {
         std::string path = fmt::format("{}/{}{}", folder, name, suffix);
         struct stat status {};
-        if (stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode)) return path;
+        if (lstat(path.c_str(), &status) == 0 || (errno != ENOENT && errno != ENOTDIR)) return path;
     }
     return std::nullopt;
 }

@@ -35,7 +35,8 @@ Result<FileBytes> open_file(const std::string& path, std::size_t bytes_max = 0);
 /// are, sharing nothing with `bytes`.
 Result<FileBytes> unpack(std::string_view bytes, std::size_t bytes_max);
 
-/// `folder/name`, `folder/name.gz` or `folder/name.zst`: the first that is a regular file.
+/// `folder/name`, `folder/name.gz` or `folder/name.zst`: the first that is there, whatever it is
+/// and whether it may be read: open_file says what is wrong with it.
 std::optional<std::string> find_file(const std::string& folder, std::string_view name);
 
 /// Three quarters of the machine's memory, in bytes.

@@ -84,6 +84,11 @@ TEST(ParseDecimal, LeavesOtherSpellingsToParseCell) {
     EXPECT_EQ(parse_cell("1e-400", value), CellKind::number) << "underflow is zero";
     EXPECT_EQ(value, 0.0);
     EXPECT_EQ(parse_cell("1e400", value), CellKind::infinite);
+    EXPECT_EQ(parse_cell(std::string(400, '9'), value), CellKind::infinite);
+    EXPECT_EQ(parse_cell("-" + std::string(400, '9') + ".5e-9", value), CellKind::infinite);
+    EXPECT_EQ(parse_cell("0." + std::string(400, '0') + "1e+900", value), CellKind::infinite);
+    EXPECT_EQ(parse_cell("0." + std::string(400, '0') + "1", value), CellKind::number);
+    EXPECT_EQ(value, 0.0);
     EXPECT_EQ(parse_cell("-inf", value), CellKind::infinite);
     for (const char* text : {"", "NaN", "nan", "NA", "null", "None"})
         EXPECT_EQ(parse_cell(text, value), CellKind::missing) << text;

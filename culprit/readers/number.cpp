@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 #include "culprit/readers/decimal.h"
@@ -47,6 +48,24 @@ std::string_view trim(std::string_view text) {
     return text;
 }
 
+// Whether a decimal number, well formed and far from 1, lies between -1 and 1: by the place of its
+// first digit that is not 0 and its exponent.
+bool is_below_one(std::string_view number) {
+    const std::size_t exponent_mark = std::min(number.find_first_of("eE"), number.size());
+    const std::string_view digits = number.substr(0, exponent_mark);
+    const std::size_t point = std::min(digits.find('.'), digits.size());
+    const std::size_t first = digits.find_first_of("123456789");
+    if (first == std::string_view::npos) return true;
+    std::string_view exponent_text = number.substr(std::min(exponent_mark + 1, number.size()));
+    if (exponent_text.starts_with('+')) exponent_text.remove_prefix(1);
+    int exponent = 0;
+    const auto [rest, code] = std::from_chars(
+        exponent_text.data(), exponent_text.data() + exponent_text.size(), exponent);
+    if (code == std::errc::result_out_of_range) return exponent_text.starts_with('-');
+    const auto place = static_cast<std::int64_t>(point) - static_cast<std::int64_t>(first);
+    return place + exponent <= 0;
+}
+
 }  // namespace
 
 CellKind parse_cell(std::string_view cell, double& value) {
@@ -58,9 +77,7 @@ CellKind parse_cell(std::string_view cell, double& value) {
     if (rest == cell.data() + cell.size()) {
         if (code == std::errc::result_out_of_range) {
             // Underflow is 0 to every reader of such a file; overflow is infinite.
-            const bool tiny = cell.find("e-") != std::string_view::npos ||
-                              cell.find("E-") != std::string_view::npos ||
-                              cell.find_first_of("eE") == std::string_view::npos;
+            const bool tiny = is_below_one(cell);
             value = tiny ? 0.0 : std::numeric_limits<double>::quiet_NaN();
             return tiny ? CellKind::number : CellKind::infinite;
         }

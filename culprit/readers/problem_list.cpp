@@ -76,20 +76,23 @@ void ProblemList::move_to(std::vector<DataProblem>& target) {
 
 std::string quote_for_message(std::string_view text, std::size_t length_max) {
     const bool cut = text.size() > length_max;
-    std::string_view rest = text.substr(0, length_max);
-    std::string quoted = "\"";
-    while (!rest.empty()) {
-        const std::size_t length = sequence_length(rest);
-        if (length == 0 || is_control(rest, length)) {
-            quoted += fmt::format("\\x{:02X}", static_cast<unsigned char>(rest[0]));
-            rest.remove_prefix(1);
+    return fmt::format("\"{}{}\"", path_for_message(text.substr(0, length_max)),
+                       cut ? "\u2026" : "");
+}
+
+std::string path_for_message(std::string_view path) {
+    std::string shown;
+    while (!path.empty()) {
+        const std::size_t length = sequence_length(path);
+        if (length == 0 || is_control(path, length)) {
+            shown += fmt::format("\\x{:02X}", static_cast<unsigned char>(path[0]));
+            path.remove_prefix(1);
             continue;
         }
-        quoted += rest.substr(0, length);
-        rest.remove_prefix(length);
+        shown += path.substr(0, length);
+        path.remove_prefix(length);
     }
-    quoted += cut ? "\u2026\"" : "\"";
-    return quoted;
+    return shown;
 }
 
 namespace {

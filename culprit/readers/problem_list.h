@@ -54,6 +54,9 @@ private:
 /// `text` fit for a message: at most `length_max` bytes, valid UTF-8, control characters escaped.
 std::string quote_for_message(std::string_view text, std::size_t length_max = 60);
 
+/// `path` fit for the beginning of a message: as quote_for_message, whole and without quotes.
+std::string path_for_message(std::string_view path);
+
 /// `text` fit for a name that people and terminals see: every invalid UTF-8 byte and every control
 /// character replaced by U+FFFD. Returns whether something was replaced.
 bool make_printable(std::string& text);

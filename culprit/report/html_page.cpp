@@ -7,6 +7,7 @@ namespace culprit {
 // Written by the build from the files in assets/ and from the chart library.
 namespace assets {
 std::string_view chart_library();
+std::string_view element_script();
 std::string_view evaluation_script();
 std::string_view incident_script();
 std::string_view report_style();
@@ -59,6 +60,7 @@ std::string html_page(std::string_view title, PageScript script,
     page += "</script>\n<script>\n";
     page += assets::chart_library();
     page += "\n</script>\n<script>\n";
+    page += assets::element_script();
     page +=
         script == PageScript::incident ? assets::incident_script() : assets::evaluation_script();
     page += "</script>\n</body>\n</html>\n";

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "culprit/report/shell_word.h"
+
 namespace culprit {
 namespace {
 
@@ -33,6 +35,15 @@ TEST(TextTable, ShortensAtCharacters) {
 
 TEST(TextTable, PrintableHidesTerminalCommands) {
     EXPECT_EQ(printable("a\x1b[2Jb\n"), "a\\x1b[2Jb\\x0a");
+}
+
+TEST(ShellWord, QuotesOnlyWhatAShellWouldTouch) {
+    EXPECT_EQ(shell_word("cases/web_cpu/3"), "cases/web_cpu/3");
+    EXPECT_EQ(shell_word("größe"), "größe");
+    EXPECT_EQ(shell_word("a b$(x)"), "'a b$(x)'");
+    EXPECT_EQ(shell_word("it's"), "'it'\\''s'");
+    EXPECT_EQ(shell_word("a\nb'c"), "$'a\\x0Ab\\'c'");
+    EXPECT_EQ(shell_word(""), "''");
 }
 
 }  // namespace

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "culprit/base/stopwatch.h"
 #include "culprit/tailored/culprit_method.h"
 
 namespace culprit {
@@ -94,10 +94,9 @@ Outcome judge(const Case& incident_case, const ScoringOptions& options, std::uin
     context.num_threads = 1;
     context.options = options.method_options;
     const Incident incident = spoiled(incident_case.incident, options.spoiling, seed);
-    const auto begin = std::chrono::steady_clock::now();
+    const Stopwatch stopwatch;
     const auto diagnosis = run_method(*method, incident, context);
-    outcome.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    outcome.seconds = stopwatch.seconds();
     if (!diagnosis) return outcome;
     const auto answers = answers_of(*diagnosis);
     std::set<std::string> told;

@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "culprit/base/check.h"
+#include "culprit/base/json_text.h"
 #include "culprit/signatures/embedded_faults.h"
 
 namespace culprit {
@@ -83,9 +84,9 @@ public:
     }
     void complain(const char* key, std::string_view expected, const Json& found) {
         if (!error_)
-            error_ = Error{
-                ErrorCode::malformed_data,
-                fmt::format("{}{}: expected {}, found {}", place_, key, expected, found.dump())};
+            error_ = Error{ErrorCode::malformed_data,
+                           fmt::format("{}{}: expected {}, found {}", place_, key, expected,
+                                       json_for_message(found))};
     }
     const std::optional<Error>& error() const { return error_; }
 
@@ -258,9 +259,13 @@ FaultLibrary::FaultLibrary(std::vector<FaultSignature> signatures)
       log_patterns_(std::make_shared<const LogPatternSet>(signatures_)) {}
 
 Result<FaultSignature> FaultLibrary::parse(std::string_view json, std::string_view place) {
-    const Json document = Json::parse(json, nullptr, false);
-    if (document.is_discarded())
-        return fail(ErrorCode::malformed_data, fmt::format("{}: not valid JSON", place));
+    const auto parsed = parse_json(json);
+    if (!parsed) {
+        const JsonFault& fault = parsed.error();
+        return fail(ErrorCode::malformed_data, fmt::format("{}:{}:{}: {}", place, fault.at.line,
+                                                           fault.at.column, fault.message));
+    }
+    const Json& document = *parsed;
     Fields fields(document, std::string(place) + ": ");
     FaultSignature fault = read_signature(fields);
     if (!fields.error() && fault.signals.empty() && fault.logs.empty())

@@ -58,7 +58,7 @@ TEST(FaultLibrary, ErrorsNameFieldExpectationAndFinding) {
         const auto fault = FaultLibrary::parse(text, "x.json");
         return fault ? std::string("accepted") : fault.error().message;
     };
-    EXPECT_EQ(message("{"), "x.json: not valid JSON");
+    EXPECT_EQ(message("{"), "x.json:1:2: expected JSON, found the end of the text");
     EXPECT_EQ(message(with(small, "\"up\"", "\"upwards\"")),
               "x.json: signals[0].direction: expected one of up, surge, down, gone, flat, found "
               "\"upwards\"");
@@ -70,7 +70,10 @@ TEST(FaultLibrary, ErrorsNameFieldExpectationAndFinding) {
               "x.json: famly: expected no such field, found \"f\"");
     EXPECT_EQ(message(with(small, "\"prior\": 1", "\"prior\": 1, \"effects\": [\"magic\"]")),
               "x.json: effects: expected names of data/effects.json, found \"magic\"");
-    EXPECT_EQ(message("[1]"), "x.json: : expected an object, found [1]");
+    EXPECT_EQ(message("[1]"), "x.json: : expected an object, found a list");
+    const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
+    EXPECT_EQ(message(with(small, "\"prior\": 1", "\"prior\": " + deep)),
+              "x.json: prior: expected a number from 1e-06 to 1000000, found a list");
 }
 
 TEST(FaultLibrary, EffectsAddWhatTheFaultDoesNotSetItself) {

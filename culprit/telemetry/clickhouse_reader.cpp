@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "culprit/base/stopwatch.h"
 #include "culprit/telemetry/json_fields.h"
 
 namespace culprit {
@@ -126,7 +126,7 @@ SourceReport collect_clickhouse(const HttpClient& client, const ClickHouseConfig
                                 TimeRange range, LogTable& logs, SpanTable& spans,
                                 const Stop& stop) {
     SourceReport report{.kind = "clickhouse"};
-    const auto begin = std::chrono::steady_clock::now();
+    const Stopwatch stopwatch;
     const auto log_status = query(
         client, config, "ServiceName, Body, ResourceAttributes", config.logs_table, range, report,
         [&logs](const json& row) -> Status {
@@ -149,8 +149,7 @@ SourceReport collect_clickhouse(const HttpClient& client, const ClickHouseConfig
         if (!log_status) report.add_missing("logs: " + log_status.error().message);
         if (!span_status) report.add_missing("traces: " + span_status.error().message);
     }
-    report.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    report.seconds = stopwatch.seconds();
     return report;
 }
 

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 
 #include "culprit/base/duration.h"
+#include "culprit/base/stopwatch.h"
 #include "culprit/readers/derived_series.h"
 #include "culprit/telemetry/clickhouse_reader.h"
 #include "culprit/telemetry/derived_signals.h"
@@ -203,7 +203,7 @@ Result<TimePoint> alert_time(const CollectConfig& config, std::string_view at, T
 
 Result<Collection> collect_case(const CollectConfig& config, TimePoint alert, TimePoint now,
                                 HttpTransport& transport, const Stop& stop) {
-    const auto begin = std::chrono::steady_clock::now();
+    const Stopwatch stopwatch;
     const TimeRange range{alert - duration_from_seconds(config.baseline_seconds),
                           std::min(alert + duration_from_seconds(config.suspect_seconds), now)};
     if (range.end <= alert)
@@ -215,8 +215,7 @@ Result<Collection> collect_case(const CollectConfig& config, TimePoint alert, Ti
     const Stop limited = Stop::after(duration_from_seconds(config.time_allowed_seconds));
     Collection collection;
     CULPRIT_TRY_STATUS(CaseCollection(config, range, alert, transport, limited).run(collection));
-    collection.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    collection.seconds = stopwatch.seconds();
     note_problems(collection);
     Case& found = collection.incident_case;
     found.id = "live/" + format_rfc3339(alert);

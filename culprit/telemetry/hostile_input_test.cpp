@@ -75,6 +75,13 @@ TEST(HostileInputTest, Traces) {
             TelemetryStore store;
             static_cast<void>(decode_jaeger_trace(text, store));
         });
+    const std::string deep = std::string(200'000, '[') + std::string(200'000, ']');
+    TelemetryStore store;
+    EXPECT_TRUE(decode_jaeger_trace(R"({"traceID":"t","spans":[{"traceID":"t","spanID":"a",
+        "operationName":"x","startTime":1,"duration":2,"processID":"p",
+        "tags":[{"key":"error","value":)" +
+                                        deep + R"(}]}],"processes":{"p":{"serviceName":"s"}}})",
+                                    store));
     expect_survives(
         R"({"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":
             {"stringValue":"s"}}]},"scopeSpans":[{"spans":[{"traceId":"AAAAAAAAAAAAAAAAAAAAAA==",

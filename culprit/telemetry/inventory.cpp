@@ -4,8 +4,8 @@
 #include <array>
 #include <cmath>
 #include <set>
-#include <unordered_map>
 
+#include "culprit/frame/span_series.h"
 #include "culprit/telemetry/assess.h"
 
 namespace culprit {
@@ -162,22 +162,16 @@ void take_logs(const LogTable* logs, Inventory& inventory) {
 
 void take_spans(const SpanTable* spans, Inventory& inventory) {
     if (spans == nullptr) return;
-    std::unordered_map<std::uint64_t, std::uint32_t> service_of;
     std::set<std::uint32_t> services;
-    // A source whose codes are all small ones means those of gRPC, where 0 is success.
-    const bool is_http =
-        std::ranges::any_of(spans->status, [](std::int32_t status) { return status >= 100; });
+    const SpanFailure failed(*spans);
+    const std::vector<std::uint32_t> parents = parents_of(*spans);
     std::uint64_t num_errors = 0;
     for (std::size_t i = 0; i < spans->size(); ++i) {
         services.insert(spans->service[i]);
-        if (spans->id[i] != 0) service_of[spans->id[i]] = spans->service[i];
-        if (is_http ? spans->status[i] >= 400 : spans->status[i] > 0) ++num_errors;
-    }
-    for (std::size_t i = 0; i < spans->size(); ++i) {
-        const auto parent = service_of.find(spans->parent_id[i]);
-        if (spans->parent_id[i] == 0 || parent == service_of.end()) continue;
-        (parent->second == spans->service[i] ? inventory.has_inner_spans
-                                             : inventory.has_propagation) = true;
+        if (failed(spans->status[i])) ++num_errors;
+        if (parents[i] == SpanTimes::no_parent) continue;
+        (spans->service[parents[i]] == spans->service[i] ? inventory.has_inner_spans
+                                                         : inventory.has_propagation) = true;
     }
     inventory.num_span_services = services.size();
     for (std::uint32_t o = 0; o < spans->operations.size(); ++o) {

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "culprit/base/stopwatch.h"
 #include "culprit/telemetry/json_fields.h"
 
 namespace culprit {
@@ -247,7 +247,7 @@ Status take_kubernetes_list(std::string_view text, TimeRange range, IncidentFact
 SourceReport collect_kubernetes(const KubernetesConfig& config, TimeRange range,
                                 HttpTransport& transport, IncidentFacts& facts, const Stop& stop) {
     SourceReport report{.kind = "kubernetes"};
-    const auto begin = std::chrono::steady_clock::now();
+    const Stopwatch stopwatch;
     const HttpClient client(transport, with_service_account(config.endpoint));
     json pods;
     json services;
@@ -278,8 +278,7 @@ SourceReport collect_kubernetes(const KubernetesConfig& config, TimeRange range,
     connect_services(services, pods, facts);
     if (report.num_failed == report.num_asked)
         report.error = Error{ErrorCode::unavailable, report.missing.front()};
-    report.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    report.seconds = stopwatch.seconds();
     return report;
 }
 

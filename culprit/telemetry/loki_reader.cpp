@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <chrono>
 #include <map>
 #include <set>
 
+#include "culprit/base/stopwatch.h"
 #include "culprit/telemetry/json_elements.h"
 
 namespace culprit {
@@ -270,14 +270,13 @@ Status collect_streams(const HttpClient& client, const LokiRequest& request, Log
 SourceReport collect_loki(const HttpClient& client, const LokiRequest& request, LogTable& logs,
                           const Stop& stop) {
     SourceReport report{.kind = "loki"};
-    const auto begin = std::chrono::steady_clock::now();
+    const Stopwatch stopwatch;
     auto status = collect_streams(client, request, logs, report, stop);
     if (!status && report.num_items == 0)
         report.error = std::move(status).error();
     else if (!status)
         report.add_missing("the rest of the lines: " + status.error().message);
-    report.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    report.seconds = stopwatch.seconds();
     return report;
 }
 

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cmath>
 #include <thread>
 
+#include "culprit/base/stopwatch.h"
 #include "culprit/telemetry/metric_plan.h"
 #include "culprit/telemetry/series_columns.h"
 
@@ -27,13 +27,12 @@ public:
           columns_(catalogue, builder, facts, request.range) {}
 
     SourceReport run() {
-        const auto begin = std::chrono::steady_clock::now();
+        const Stopwatch stopwatch;
         report_.kind = "prometheus";
         collect();
         columns_.finish();
         std::ranges::sort(report_.missing);
-        report_.seconds =
-            std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+        report_.seconds = stopwatch.seconds();
         return std::move(report_);
     }
 

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 
+#include "culprit/base/stopwatch.h"
 #include "culprit/telemetry/record_lines.h"
 
 namespace culprit {
@@ -66,7 +66,7 @@ std::vector<std::string> journal_segments(const std::string& folder) {
 SourceReport collect_receiver(const ReceiverConfig& config, TimeRange range,
                               HttpTransport& transport, TelemetrySink& sink, const Stop& stop) {
     SourceReport report{.kind = "receiver"};
-    const auto begin = std::chrono::steady_clock::now();
+    const Stopwatch stopwatch;
     Lines lines(sink, report);
     if (!config.journal.empty()) {
         const auto segments = journal_segments(config.journal);
@@ -95,8 +95,7 @@ SourceReport collect_receiver(const ReceiverConfig& config, TimeRange range,
         else if (!status)
             report.add_missing("the rest: " + status.error().message);
     }
-    report.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    report.seconds = stopwatch.seconds();
     return report;
 }
 

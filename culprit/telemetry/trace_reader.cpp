@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "culprit/base/stopwatch.h"
 #include "culprit/telemetry/json_elements.h"
 #include "culprit/telemetry/json_fields.h"
 #include "culprit/telemetry/otlp_json.h"
@@ -184,14 +185,13 @@ using Collect = Status (*)(const HttpClient&, const TraceRequest&, SpanTable&, S
 SourceReport run(const char* kind, Collect collect, const HttpClient& client,
                  const TraceRequest& request, SpanTable& spans, const Stop& stop) {
     SourceReport report{.kind = kind};
-    const auto begin = std::chrono::steady_clock::now();
+    const Stopwatch stopwatch;
     auto status = collect(client, request, spans, report, stop);
     if (!status && report.num_items == 0)
         report.error = std::move(status).error();
     else if (!status)
         report.add_missing("the rest of the traces: " + status.error().message);
-    report.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    report.seconds = stopwatch.seconds();
     return report;
 }
 
@@ -201,7 +201,8 @@ std::string tag_text(const json& span, std::initializer_list<const char*> keys) 
             if (!tag.is_object() || text_field(tag, "key") != key || !tag.contains("value"))
                 continue;
             const json& value = tag["value"];
-            return value.is_string() ? value.get<std::string>() : value.dump();
+            if (value.is_string()) return value.get<std::string>();
+            return value.is_primitive() ? value.dump() : std::string();
         }
     return {};
 }

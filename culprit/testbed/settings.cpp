@@ -59,8 +59,21 @@ Status check_name(const std::string& name) {
         fmt::format("a testbed's name has 1 to 24 of a-z, 0-9 and \"-\", found \"{}\"", name));
 }
 
+namespace {
+
+void add_engine_limits(const Settings& settings, nlohmann::ordered_json& json) {
+    json["max_model_len"] = settings.max_model_len;
+    json["max_num_seqs"] = settings.max_num_seqs;
+    json["max_num_batched_tokens"] = settings.max_num_batched_tokens;
+    json["num_kv_blocks"] = settings.num_kv_blocks;
+    json["block_size"] = settings.block_size;
+    json["max_ongoing_requests"] = settings.max_ongoing_requests;
+}
+
+}  // namespace
+
 Status write_settings(const Settings& settings) {
-    const nlohmann::ordered_json json{
+    nlohmann::ordered_json json{
         {"name", settings.name},
         {"index", settings.index},
         {"replicas", settings.replicas},
@@ -68,13 +81,8 @@ Status write_settings(const Settings& settings) {
         {"prometheus_port", settings.prometheus_port},
         {"assets", settings.assets},
         {"python", settings.python},
-        {"max_model_len", settings.max_model_len},
-        {"max_num_seqs", settings.max_num_seqs},
-        {"max_num_batched_tokens", settings.max_num_batched_tokens},
-        {"num_kv_blocks", settings.num_kv_blocks},
-        {"block_size", settings.block_size},
-        {"max_ongoing_requests", settings.max_ongoing_requests},
     };
+    add_engine_limits(settings, json);
     return write_text_file_atomically(settings.path("settings.json"), json.dump(1) + "\n");
 }
 
@@ -169,7 +177,7 @@ std::string collect_configuration(const Settings& settings) {
 }
 
 std::string serve_settings_json(const Settings& settings) {
-    const nlohmann::ordered_json json{
+    nlohmann::ordered_json json{
         {"code", settings.assets},
         {"run", settings.run_folder()},
         {"model", settings.path("model")},
@@ -179,13 +187,8 @@ std::string serve_settings_json(const Settings& settings) {
         {"replicas", settings.replicas},
         {"serve_port", Settings::serve_port},
         {"engine_metrics_port", Settings::engine_metrics_port},
-        {"max_model_len", settings.max_model_len},
-        {"max_num_seqs", settings.max_num_seqs},
-        {"max_num_batched_tokens", settings.max_num_batched_tokens},
-        {"num_kv_blocks", settings.num_kv_blocks},
-        {"block_size", settings.block_size},
-        {"max_ongoing_requests", settings.max_ongoing_requests},
     };
+    add_engine_limits(settings, json);
     return json.dump(1) + "\n";
 }
 

@@ -1,19 +1,6 @@
-"use strict";
-const data = JSON.parse(document.getElementById("data").textContent);
-const app = document.getElementById("app");
 const state = { group: 0, level: "service", measure: "avg5" };
 let charts = [];
 
-function el(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key === "class") node.className = value;
-    else if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-    else node.setAttribute(key, value);
-  }
-  for (const child of children.flat()) if (child !== null && child !== undefined) node.append(child);
-  return node;
-}
 const color = name => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 const MEASURES = [["avg5", "Avg@5"], ["ac1", "AC@1"], ["ac2", "AC@2"], ["ac3", "AC@3"], ["ac4", "AC@4"], ["ac5", "AC@5"], ["mrr", "MRR"]];
 const LEVELS = [["service", "root-cause service"], ["metric", "root-cause metric"]];
