@@ -178,6 +178,10 @@ bool speaks_of_inference(const SpanTable& spans) {
     return false;
 }
 
+bool speaks_of_decoding(std::string_view operation) {
+    return phase_of(std::string(operation)) == "engine.decode_time";
+}
+
 void add_span_features(std::vector<Feature>& features, const SpanTable& spans, const Frame& frame) {
     if (spans.size() == 0 || frame.num_rows() == 0) return;
     SpanReader reader(spans, frame);
