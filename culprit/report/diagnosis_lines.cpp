@@ -1,0 +1,90 @@
+#include "culprit/report/diagnosis_lines.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "culprit/report/evidence_text.h"
+#include "culprit/report/quantity_text.h"
+#include "culprit/report/text_table.h"
+
+namespace culprit {
+
+std::string percent(double share) {
+    return share > 0 && share < 0.01 ? "< 1 %" : fmt::format("{:.0f} %", 100 * share);
+}
+
+std::string incident_line(const Case& found) {
+    const Incident& incident = found.incident;
+    return fmt::format("{}, alert {} UTC, {} before and {} after", printable(found.id),
+                       format_time(incident.alert, 0), format_duration(incident.baseline.length()),
+                       format_duration(incident.suspect.length()));
+}
+
+std::string symptom_line(const std::vector<MethodAnswer>& answers) {
+    for (const MethodAnswer& answer : answers) {
+        if (!answer.diagnosis.symptom) continue;
+        const FindingStep& symptom = *answer.diagnosis.symptom;
+        std::string text = printable(symptom.text);
+        if (symptom.when != TimePoint{})
+            text += " since " + when_text(symptom.when, symptom.uncertainty);
+        if (!symptom.remark.empty()) text += ", " + printable(symptom.remark);
+        return text;
+    }
+    return {};
+}
+
+std::string method_line(const MethodAnswer& answer) {
+    std::string text = fmt::format("{} ({}), {}", answer.method, to_string(answer.variant),
+                                   format_quantity(answer.seconds, "s"));
+    if (answer.status() != "ok") text += fmt::format(", {}", answer.status());
+    return text;
+}
+
+std::string title_of(const Finding& finding) {
+    return printable(finding.component) + (finding.component.empty() ? "" : ": ") +
+           printable(finding.name);
+}
+
+std::string doubt_line(const Diagnosis& diagnosis) {
+    if (diagnosis.findings.empty()) return {};
+    const Finding& first = diagnosis.findings.front();
+    if (first.fault != "unknown" && first.probability >= known_probability_min) return {};
+    std::string text;
+    if (first.fault == "unknown") {
+        text = fmt::format("no known fault fits; {} changed most ({})", printable(first.component),
+                           percent(first.probability));
+        const auto known = std::ranges::find_if(
+            diagnosis.findings, [](const Finding& f) { return f.fault != "unknown"; });
+        if (known != diagnosis.findings.end())
+            text +=
+                fmt::format("; best known {}: {}", percent(known->probability), title_of(*known));
+    } else {
+        text = fmt::format("no known fault fits for sure; best {}: {}", percent(first.probability),
+                           title_of(first));
+    }
+    for (const Finding& finding : diagnosis.findings)
+        if (!finding.chain.empty()) {
+            text += "; first to move: " + printable(finding.chain.front().text);
+            break;
+        }
+    return text;
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+    return parts.empty() ? "nothing" : fmt::format("{}", fmt::join(parts, ", "));
+}
+
+std::vector<ServiceSuspects> by_service(const Ranking& ranking) {
+    std::vector<ServiceSuspects> services;
+    for (const Suspect& suspect : ranking.suspects()) {
+        auto at = std::find_if(services.begin(), services.end(), [&](const ServiceSuspects& s) {
+            return s.service == suspect.service;
+        });
+        if (at == services.end()) at = services.insert(at, {suspect.service, {}});
+        at->suspects.push_back(&suspect);
+    }
+    return services;
+}
+
+}  // namespace culprit
