@@ -1,9 +1,36 @@
 #include "apps/culprit/command_line.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <utility>
 
+#include "culprit/base/nearest_word.h"
+
 namespace culprit::cli {
+namespace {
+
+// What was not understood, and what was probably meant.
+std::string not_understood(const CLI::App& app, const CLI::ExtrasError& error) {
+    const std::vector<std::string> remaining = app.remaining(true);
+    if (remaining.empty()) return error.what();
+    const std::string& word = remaining.front();
+    const auto chosen = app.get_subcommands();
+    const CLI::App& asked = chosen.empty() ? app : *chosen.front();
+    std::vector<std::string> known;
+    if (!word.starts_with('-')) {
+        for (const CLI::App* command : asked.get_subcommands({}))
+            if (!command->get_group().empty()) known.push_back(command->get_name());
+        if (known.empty()) return fmt::format("unexpected argument \"{}\"", word);
+        return fmt::format("no command \"{}\"{}", word, did_you_mean(word, known));
+    }
+    for (const CLI::Option* option : asked.get_options())
+        for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+    const std::string name = word.substr(0, word.find('='));
+    return fmt::format("no option \"{}\"{}", name, did_you_mean(name, known));
+}
+
+}  // namespace
 
 Check one_of(std::initializer_list<std::string> words) {
     return {.kind = Check::Kind::member, .words = words};
@@ -131,6 +158,9 @@ std::optional<int> Command::parse(int argc, char** argv,
                                   const std::function<void(const std::string&)>& on_error) {
     try {
         app_->parse(argc, argv);
+    } catch (const CLI::ExtrasError& error) {
+        on_error(not_understood(*app_, error));
+        return 2;
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0) return app_->exit(error);
         on_error(error.what());
