@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <utility>
 #include <cmath>
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "culprit/base/cut.h"
 #include "culprit/tailored/signal_text.h"
