@@ -12,13 +12,15 @@ namespace {
 constexpr std::size_t candidates_max = 3;
 constexpr double candidate_probability_min = 0.02;
 constexpr double sure_probability = 0.9;
+constexpr double rival_probability_min = 0.1;  // below: no rival worth a new exporter
 constexpr std::size_t telling_apart_max = 3;
 constexpr int telling_weight = 3;  // "almost always": what is unsure by itself decides nothing
 
 /// Sources may make a ratio of two counters and not give these.
 bool shows(const Feature& feature, const std::string& signal) {
     return feature.signal == signal ||
-           (feature.signal == "engine.prefix_hit_ratio" && signal == "engine.prefix_hits");
+           (feature.signal == "engine.prefix_hit_ratio" && signal == "engine.prefix_hits") ||
+           (feature.signal == "link.retransmit_share" && signal == "node_netstat_Tcp_RetransSegs");
 }
 
 class BlindSpots {
@@ -58,12 +60,12 @@ private:
 
     bool has_logs() const { return weighed_.incident.logs && weighed_.incident.logs->size() > 0; }
 
-    /// What people call it, what to look for in an exporter's list, and how to get it.
-    std::string named(const std::string& signal, const Signal* known) const {
-        std::string text = signal_text(signal);
-        if (known != nullptr && known->modality == Modality::metric && known->name != text)
-            text += fmt::format(" ({})", known->name);
-        return text;
+    /// What people call it and what to look for in an exporter's list.
+    static std::string named(const std::string& signal, const Signal* known) {
+        const std::string words = signal_text(signal);
+        return known == nullptr || known->modality != Modality::metric || known->name == words
+                   ? words
+                   : fmt::format("{} ({})", known->name, words);
     }
 
     static std::string how(const Signal* known) {
@@ -86,15 +88,15 @@ private:
         if (is_collected(deciding.signal, h) || !told_.insert(deciding.signal).second) return;
         if (known != nullptr && known->modality == Modality::derived)
             return;  // made of others, which are named themselves
-        spots_.push_back(fmt::format("{} is not collected; it would show {}{}",
-                                     named(deciding.signal, known), deciding.tells, how(known)));
+        spots_.push_back(fmt::format("{} is not collected: {}{}", named(deciding.signal, known),
+                                     deciding.tells, how(known)));
     }
 
     /// Signals that nobody brought and that two of the candidates expect to differ.
     void add_telling_apart() {
         std::size_t added = 0;
         for (const Hypothesis* h : candidates_) {
-            if (h->fault == nullptr) continue;
+            if (h->fault == nullptr || h->probability < rival_probability_min) continue;
             for (const ExpectedSignal& expected : h->fault->signals) {
                 if (added == telling_apart_max) return;
                 if (expected.weight < telling_weight || expected.direction == Direction::flat ||
@@ -107,7 +109,7 @@ private:
                 told_.insert(expected.signal);
                 ++added;
                 spots_.push_back(fmt::format(
-                    "{} is not collected; it {} under \"{}\", not under \"{}\"{}",
+                    "{} is not collected: it {} under \"{}\", not under \"{}\"{}",
                     named(expected.signal, known),
                     is_upwards(expected.direction) ? "rises" : "falls", h->fault->name,
                     other->fault == nullptr ? "nothing is wrong" : other->fault->name, how(known)));
@@ -117,7 +119,9 @@ private:
 
     const Hypothesis* who_differs(const Hypothesis& h, const ExpectedSignal& expected) const {
         for (const Hypothesis* other : candidates_) {
-            if (other == &h || other->kind == HypothesisKind::unknown) continue;
+            if (other == &h || other->kind == HypothesisKind::unknown ||
+                other->probability < rival_probability_min)
+                continue;
             if (other->fault == nullptr) return other;
             const auto theirs =
                 std::ranges::find(other->fault->signals, expected.signal, &ExpectedSignal::signal);

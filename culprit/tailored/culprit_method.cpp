@@ -85,6 +85,8 @@ Status add_findings(const Incident& incident, const RunContext& context,
     const tailored::Weighed weighed{hypotheses, seen, logs, incident, windows};
     diagnosis.symptom = tailored::symptom_of(seen, incident, windows);
     diagnosis.findings = tailored::explain(weighed, findings_max);
+    for (std::string& line : tailored::also_broken(weighed))
+        diagnosis.notes.push_back(std::move(line));
     diagnosis.blind_spots = tailored::blind_spots(weighed, Catalogue::builtin());
     return {};
 }

@@ -26,7 +26,9 @@ constexpr std::size_t line_shown_max = 100;  // bytes of a log line
 constexpr double probability_min = 0.005;
 constexpr double told_probability_min = 0.15;  // below: named, but its chain is not told
 constexpr double ruled_out_probability_max = 0.02;
-constexpr int certain_weight = 3;    // "almost always": its absence speaks
+constexpr int certain_weight = 3;             // "almost always": its absence speaks
+constexpr double broken_log_odds_min = 10.0;  // nats against "a bystander"
+constexpr std::size_t also_max = 3;
 constexpr double nothing_of = 2e-3;  // of the numbers beside it: shown as 0
 
 const ExpectedSignal* expected_in(const FaultSignature* fault, const std::string& signal) {
@@ -61,9 +63,11 @@ struct Moved {
 
 class Teller {
 public:
-    explicit Teller(const Weighed& weighed) : weighed_(weighed), seen_(weighed.seen) {
-        if (weighed.incident.spans && weighed.incident.spans->size() > 0)
-            growth_.emplace(*weighed.incident.spans, weighed.windows);
+    explicit Teller(const Weighed& weighed) : weighed_(weighed), seen_(weighed.seen) {}
+
+    void read_spans() {
+        if (weighed_.incident.spans && weighed_.incident.spans->size() > 0)
+            growth_.emplace(*weighed_.incident.spans, weighed_.windows);
     }
 
     Finding tell(const Hypothesis& h, bool in_full) const {
@@ -86,6 +90,21 @@ public:
         return finding;
     }
 
+    /// The clearest sign of this fault that load does not bring about; empty when there is none.
+    std::string own_sign(const Hypothesis& h) const {
+        const Observation* clearest = nullptr;
+        double most = 0.0;
+        for (const Moved& m : moved_at(h)) {
+            const std::string& signal = feature_of(*m.observation).signal;
+            if (follows_load(family_of_signal(signal)) || m.observation->vanished ||
+                expected_in(h.fault, signal)->weight < certain_weight || m.telling <= most)
+                continue;
+            clearest = m.observation;
+            most = m.telling;
+        }
+        return clearest == nullptr ? std::string() : moved_text(*clearest);
+    }
+
 private:
     const Feature& feature_of(const Observation& o) const { return seen_.features[o.feature]; }
 
@@ -106,15 +125,16 @@ private:
         });
     }
 
-    std::string number(double value, const Observation& o) const {
+    /// Next to nothing beside the other numbers is nothing.
+    static double shown(double value, const Observation& o) {
         const double beside = std::max(std::abs(o.baseline), std::abs(o.suspect));
-        const bool is_nothing = std::abs(value) < nothing_of * beside;
-        return quantity_text(is_nothing ? 0.0 : value, unit_of(feature_of(o)));
+        return std::abs(value) < nothing_of * beside ? 0.0 : value;
     }
 
     std::string moved_text(const Observation& o) const {
-        return fmt::format("{} {} -> {}", signal_text(feature_of(o).signal), number(o.baseline, o),
-                           number(o.suspect, o));
+        return fmt::format(
+            "{} {}", signal_text(feature_of(o).signal),
+            change_text(shown(o.baseline, o), shown(o.suspect, o), unit_of(feature_of(o))));
     }
 
     FindingStep step_of(const Moved& moved, bool with_series) const {
@@ -134,7 +154,8 @@ private:
         step.now = o.suspect;
         if (std::isfinite(o.siblings_now)) {
             step.siblings = o.siblings_now;
-            step.text += ", siblings " + number(o.siblings_now, o);
+            step.text += ", siblings " +
+                         beside_text(shown(o.siblings_now, o), shown(o.suspect, o), step.unit);
         }
         return step;
     }
@@ -218,7 +239,9 @@ private:
             chain.push_back(step_of(m, with_series));
             if (m.observation->vanished && silent > 1)
                 chain.back().text += fmt::format(", and {} more signals of it", silent - 1);
-            if (h.seen_at.empty()) chain.back().text += " (" + m.component + ")";
+            // Whose signal it is, where that is not who is to blame.
+            if (h.seen_at != h.component || h.seen_at.empty())
+                chain.back().text += " (" + m.component + ")";
         }
         if (!chain.empty()) chain.front().remark = "first to move";
         return chain;
@@ -279,7 +302,7 @@ private:
 
     std::string unchanged_text(const Observation& o) const {
         return fmt::format("{} unchanged at {}", signal_text(feature_of(o).signal),
-                           number(o.suspect, o));
+                           quantity_text(shown(o.suspect, o), unit_of(feature_of(o))));
     }
 
     /// Which neighbours of this fault it is not: what they cause alike does not tell them apart,
@@ -347,7 +370,8 @@ private:
 }  // namespace
 
 std::vector<Finding> explain(const Weighed& weighed, std::size_t count) {
-    const Teller teller(weighed);
+    Teller teller(weighed);
+    teller.read_spans();
     std::vector<Finding> findings;
     for (const Hypothesis& h : weighed.hypotheses) {
         if (findings.size() == count) break;
@@ -356,6 +380,27 @@ std::vector<Finding> explain(const Weighed& weighed, std::size_t count) {
             teller.tell(h, findings.empty() || h.probability >= told_probability_min));
     }
     return findings;
+}
+
+std::vector<std::string> also_broken(const Weighed& weighed) {
+    if (weighed.hypotheses.empty() || weighed.hypotheses.front().fault == nullptr) return {};
+    const Hypothesis& first = weighed.hypotheses.front();
+    std::map<std::string, const Hypothesis*> best;  // by component
+    for (const Hypothesis& h : weighed.hypotheses) {
+        if (h.fault == nullptr || h.seen_at.empty() || h.seen_at != h.component ||
+            h.component == first.component || h.component == first.seen_at ||
+            h.log_odds < broken_log_odds_min)
+            continue;
+        const Hypothesis*& known = best[h.component];
+        if (known == nullptr || h.log_odds > known->log_odds) known = &h;
+    }
+    const Teller teller(weighed);
+    std::vector<std::string> lines;
+    for (const auto& [component, h] : best)
+        if (const std::string sign = teller.own_sign(*h); !sign.empty() && lines.size() < also_max)
+            lines.push_back(fmt::format("two faults at once? {} alone would be: {} ({})", component,
+                                        h->fault->name, sign));
+    return lines;
 }
 
 }  // namespace culprit::tailored

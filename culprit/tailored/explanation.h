@@ -25,6 +25,11 @@ struct Weighed {
 /// to do, and what keeps users served meanwhile. Only facts of the data appear.
 std::vector<Finding> explain(const Weighed& weighed, std::size_t count);
 
+/// Components beside the first finding's that look broken on their own account: a fault at them
+/// would be ten nats likelier than nothing, and what moved is not what more load moves. Two faults
+/// at once look so; hypotheses blame one component each. One line per component, three at most.
+std::vector<std::string> also_broken(const Weighed& weighed);
+
 /// Signals that would tell the first hypotheses apart and that nobody exported for the suspect
 /// component: what each would show, and the setting that exports it. When nothing is sure (the
 /// first hypothesis is below 0.9) also signals that one of the first expects to move and another

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <unordered_map>
 
@@ -216,6 +217,17 @@ const Words& words() {
     return known;
 }
 
+/// "28.3" and " % of the time".
+struct Parts {
+    std::string number;
+    std::string unit;
+};
+Parts parts_of(double value, const std::string& unit) {
+    std::string text = quantity_text(value, unit);
+    const std::size_t space = std::min(text.find(' '), text.size());
+    return {text.substr(0, space), text.substr(space)};
+}
+
 struct Prefix {
     double from;
     const char* text;
@@ -261,6 +273,16 @@ std::string quantity_text(double value, const std::string& unit) {
     if (unit.empty() || unit == "1" || unit.starts_with("{") || unit.starts_with("1{"))
         return number(value) + (unit.ends_with("/s") ? "/s" : "");
     return number(value) + (unit.starts_with("/") ? "" : " ") + unit;
+}
+
+std::string change_text(double before, double now, const std::string& unit) {
+    return fmt::format("{} -> {}", beside_text(before, now, unit), quantity_text(now, unit));
+}
+
+std::string beside_text(double value, double now, const std::string& unit) {
+    const Parts parts = parts_of(value, unit);
+    return value == 0.0 || parts.unit == parts_of(now, unit).unit ? parts.number
+                                                                  : parts.number + parts.unit;
 }
 
 }  // namespace culprit::tailored

@@ -96,7 +96,7 @@ std::string SpanGrowth::text(const std::string& component,
     for (std::size_t i = 0; i < parts.size(); ++i)
         text += fmt::format("{}{} {}", i == 0 ? ": " : ", ", parts[i].second,
                             signed_seconds(parts[i].first));
-    if (std::abs(way) >= growth_seconds_min)
+    if (way >= std::max(growth_seconds_min, part_share_min * (whole + way)))
         text += fmt::format("; on the way to it {}", signed_seconds(way));
     std::vector<double> others;
     for (const std::string& sibling : siblings)

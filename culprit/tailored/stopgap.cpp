@@ -13,6 +13,8 @@ namespace {
 
 constexpr double kv_usage_max = 0.9;  // beyond it engines begin to throw requests out
 
+constexpr double kv_usage_told_min = 0.01;
+
 /// Faults that sit in one replica or under it; draining another component helps nobody.
 bool sits_in_a_replica(const std::string& component) {
     static constexpr std::array<std::string_view, 9> kinds = {
@@ -79,9 +81,8 @@ Advice drain(const std::string& component, std::vector<std::string> others,
     if (std::isfinite(siblings.completed))
         text += fmt::format(", {:.2g} -> {:.2g} requests/s", siblings.completed,
                             factor * siblings.completed);
-    if (std::isfinite(kv_usage))
-        text += fmt::format("; KV cache {} -> {}", quantity_text(siblings.kv_usage, "1"),
-                            quantity_text(kv_usage, "1"));
+    if (siblings.kv_usage >= kv_usage_told_min)
+        text += fmt::format("; KV cache {}", change_text(siblings.kv_usage, kv_usage, "1"));
     if (std::isfinite(siblings.running_max))
         text += fmt::format("; up to {:.0f} at once so far", siblings.running_max);
     if (std::isfinite(siblings.waiting) && siblings.waiting >= 0.5)

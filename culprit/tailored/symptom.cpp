@@ -9,6 +9,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "culprit/frame/span_series.h"
 #include "culprit/stats/quantile.h"
@@ -30,7 +31,9 @@ constexpr double failed_count_min = 3.0;
 constexpr double moved_deviations = 2.5;
 constexpr double load_growth_min = 1.25;
 constexpr double length_growth_min = 1.3;
-constexpr double silent_share = 0.5;  // of a component's signals
+constexpr std::string_view failures = "failed requests";
+constexpr std::size_t slow_signals_min = 2;  // one of several latencies moves now and then
+constexpr double silent_share = 0.5;         // of a component's signals
 
 /// One call by a client, as the first service that it reaches saw it.
 struct Request {
@@ -147,7 +150,7 @@ std::optional<Felt> felt_of(std::string name, const std::vector<Sample>& samples
 std::optional<Felt> failures_of(const std::vector<Request>& requests, const Windows& windows) {
     std::array<double, 2> failed{};
     std::array<double, 2> all{};
-    Felt felt{.name = "failed requests"};
+    Felt felt{.name = std::string(failures)};
     for (const Request& r : requests) {
         if (r.end >= windows.reference.end && r.end < windows.suspect.begin) continue;
         const std::size_t side = r.end >= windows.suspect.begin ? 1 : 0;
@@ -165,9 +168,8 @@ std::optional<Felt> failures_of(const std::vector<Request>& requests, const Wind
 }
 
 std::string text_of(const Felt& felt) {
-    const std::string unit = felt.name == "failed requests" ? "1" : "s";
-    return fmt::format("{} {} -> {}", felt.name, quantity_text(felt.before, unit),
-                       quantity_text(felt.now, unit));
+    const std::string unit = felt.name == failures ? "1" : "s";
+    return fmt::format("{} {}", felt.name, change_text(felt.before, felt.now, unit));
 }
 
 /// From single requests; nothing when there are too few.
@@ -194,11 +196,12 @@ std::optional<FindingStep> from_requests(const Incident& incident, const Windows
     std::string still;
     for (const Felt& f : felt) {
         std::string& text = f.moved ? step.text : still;
-        text += (text.empty() ? "" : ", ") + text_of(f);
+        const bool none_failed = f.name == failures && f.now == 0.0 && f.before == 0.0;
+        text += (text.empty() ? "" : ", ") + (none_failed ? "no request failed" : text_of(f));
         if (!f.moved) continue;
         if (step.signal.empty()) {
             step.signal = f.name;
-            step.unit = f.name == "failed requests" ? "1" : "s";
+            step.unit = f.name == failures ? "1" : "s";
             step.baseline = f.before;
             step.now = f.now;
         }
@@ -239,15 +242,15 @@ std::optional<FindingStep> from_engines(const Observations& seen) {
     if (most == nullptr)
         return FindingStep{.text = "users felt nothing: no replica's latency rose"};
     const Feature& feature = seen.features[most->feature];
-    return FindingStep{.when = most->onset,
-                       .uncertainty = most->onset_uncertainty,
-                       .text = fmt::format("{} {} -> {} at {}", signal_text(feature.signal),
-                                           quantity_text(most->baseline, feature.unit),
-                                           quantity_text(most->suspect, feature.unit), at),
-                       .signal = feature.signal,
-                       .unit = feature.unit,
-                       .baseline = most->baseline,
-                       .now = most->suspect};
+    return FindingStep{
+        .when = most->onset,
+        .uncertainty = most->onset_uncertainty,
+        .text = fmt::format("{} {} at {}", signal_text(feature.signal),
+                            change_text(most->baseline, most->suspect, feature.unit), at),
+        .signal = feature.signal,
+        .unit = feature.unit,
+        .baseline = most->baseline,
+        .now = most->suspect};
 }
 
 struct Replicas {
@@ -261,15 +264,18 @@ Replicas count_replicas(const Observations& seen) {
     Replicas count;
     for (const auto& [service, observations] : seen.of) {
         bool is_engine = false;
-        bool slow = false;
         bool idle = false;
+        std::size_t latencies = 0;
+        std::size_t slow = 0;
         double vanished = 0.0;
         for (const Observation& o : observations) {
             const Feature& f = seen.features[o.feature];
             is_engine = is_engine || f.signal.starts_with("engine.");
             vanished += o.vanished ? 1.0 : 0.0;
-            slow = slow || (!o.vanished && is_slowness(f.signal) && o.own >= moved_deviations &&
-                            o.suspect >= growth_min * o.baseline);
+            if (is_slowness(f.signal) && !o.vanished) {
+                ++latencies;
+                slow += o.own >= moved_deviations && o.suspect >= growth_min * o.baseline ? 1 : 0;
+            }
             idle = idle || (f.signal == "engine.generation_tokens" && o.own <= -moved_deviations &&
                             o.extreme > 0.5);
         }
@@ -279,7 +285,7 @@ Replicas count_replicas(const Observations& seen) {
             ++count.silent;
         else if (idle)
             ++count.idle;
-        else if (slow)
+        else if (slow >= std::max<std::size_t>(1, std::min(slow_signals_min, latencies)))
             ++count.slow;
     }
     return count;
@@ -323,8 +329,7 @@ std::string load_text(const Observations& seen) {
         const std::string what =
             std::string_view(signal) == "proxy.requests" ? "load" : "requests completed";
         if (!moved) return what + " unchanged";
-        return fmt::format("{} {} -> {}", what, quantity_text(before, "/s"),
-                           quantity_text(now, "/s"));
+        return fmt::format("{} {:.3g} -> {:.3g} requests/s", what, before, now);
     }
     return {};
 }
