@@ -137,6 +137,7 @@ Json page_answer(const MethodAnswer& answer, const Incident& incident,
         }
         json["suspects"].push_back({{"name", suspect.name},
                                     {"service", suspect.service},
+                                    {"score", six_digits(suspect.score)},
                                     {"score_text", format_number(suspect.score)},
                                     {"evidence", std::move(evidence)}});
     }

@@ -50,17 +50,22 @@ std::string doubt_line(const Diagnosis& diagnosis) {
     if (diagnosis.findings.empty()) return {};
     const Finding& first = diagnosis.findings.front();
     if (first.fault != "unknown" && first.probability >= known_probability_min) return {};
+    const auto is_known = [](const Finding& f) { return f.fault != "unknown"; };
+    const auto known = std::ranges::find_if(diagnosis.findings, is_known);
+    double of_component = 0.0;
+    for (const Finding& finding : diagnosis.findings)
+        if (finding.component == first.component) of_component += finding.probability;
     std::string text;
-    if (first.fault == "unknown") {
-        text = fmt::format("no known fault fits; {} changed most ({})", printable(first.component),
-                           percent(first.probability));
-        const auto known = std::ranges::find_if(
-            diagnosis.findings, [](const Finding& f) { return f.fault != "unknown"; });
+    if (!first.component.empty() && of_component >= known_probability_min) {
+        text = fmt::format("{} ({}), but no known fault fits", printable(first.component),
+                           percent(of_component));
+        if (is_known(first)) text += " for sure";
         if (known != diagnosis.findings.end())
-            text +=
-                fmt::format("; best known {}: {}", percent(known->probability), title_of(*known));
+            text += fmt::format(
+                "; best {}: {}", percent(known->probability),
+                known->component == first.component ? printable(known->name) : title_of(*known));
     } else {
-        text = fmt::format("no known fault fits for sure; best {}: {}", percent(first.probability),
+        text = fmt::format("no known fault fits; best {}: {}", percent(first.probability),
                            title_of(first));
     }
     for (const Finding& finding : diagnosis.findings)

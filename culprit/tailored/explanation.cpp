@@ -376,8 +376,15 @@ std::vector<Finding> explain(const Weighed& weighed, std::size_t count) {
     for (const Hypothesis& h : weighed.hypotheses) {
         if (findings.size() == count) break;
         if (h.probability < probability_min && !findings.empty()) break;
-        findings.push_back(
-            teller.tell(h, findings.empty() || h.probability >= told_probability_min));
+        Finding finding = teller.tell(h, findings.empty() || h.probability >= told_probability_min);
+        // Said once for each component.
+        for (const Finding& earlier : findings) {
+            if (earlier.where == finding.where) finding.where.clear();
+            if (earlier.meanwhile && finding.meanwhile &&
+                earlier.meanwhile->action == finding.meanwhile->action)
+                finding.meanwhile.reset();
+        }
+        findings.push_back(std::move(finding));
     }
     return findings;
 }

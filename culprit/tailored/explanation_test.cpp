@@ -97,7 +97,7 @@ TEST(Symptom, SaysThatNothingWasFelt) {
     const Incident incident = served(0.0, 0.0);
     const auto symptom = symptom_of({}, incident, windows_of(incident));
     ASSERT_TRUE(symptom);
-    EXPECT_THAT(symptom->text, testing::StartsWith("users felt nothing"));
+    EXPECT_THAT(symptom->text, testing::StartsWith("requests as before: none failed"));
     EXPECT_EQ(symptom->when, TimePoint{});
     EXPECT_FALSE(symptom_of({}, Incident{}, Windows{}));
 }

@@ -64,9 +64,14 @@ bool SpanGrowth::is_known(const Sides& sides) {
     return sides.before.requests >= requests_min && sides.since.requests >= requests_min;
 }
 
-double SpanGrowth::growth(const Sides& sides) {
+double SpanGrowth::inside(const Sides& sides) {
     return sides.since.duration / sides.since.requests -
            sides.before.duration / sides.before.requests;
+}
+
+double SpanGrowth::way(const Sides& sides) {
+    if (sides.before.ways < requests_min || sides.since.ways < requests_min) return 0.0;
+    return sides.since.way / sides.since.ways - sides.before.way / sides.before.ways;
 }
 
 std::string SpanGrowth::text(const std::string& component,
@@ -75,12 +80,10 @@ std::string SpanGrowth::text(const std::string& component,
     if (found == of_.end() || !is_known(found->second)) return {};
     const Side& before = found->second.before;
     const Side& since = found->second.since;
-    const double whole = growth(found->second);
-    const double way = before.ways >= requests_min && since.ways >= requests_min
-                           ? since.way / since.ways - before.way / before.ways
-                           : 0.0;
+    const double on_the_way = way(found->second);
+    const double whole = inside(found->second) + on_the_way;
     const double usual = before.duration / before.requests;
-    if (whole + way < std::max(growth_share_min * usual, growth_seconds_min)) return {};
+    if (whole < std::max(growth_share_min * usual, growth_seconds_min)) return {};
 
     std::vector<std::pair<double, std::string>> parts;
     for (const auto& [operation, sum] : since.self) {
@@ -88,20 +91,19 @@ std::string SpanGrowth::text(const std::string& component,
         const double part =
             sum / since.requests -
             (earlier == before.self.end() ? 0.0 : earlier->second / before.requests);
-        if (part >= part_share_min * (whole + way)) parts.emplace_back(part, operation);
+        if (part >= part_share_min * whole) parts.emplace_back(part, operation);
     }
+    if (on_the_way >= part_share_min * whole) parts.emplace_back(on_the_way, "on the way to it");
     std::ranges::stable_sort(parts, [](const auto& a, const auto& b) { return a.first > b.first; });
     if (parts.size() > parts_max) parts.resize(parts_max);
     std::string text = signed_seconds(whole) + " per request";
     for (std::size_t i = 0; i < parts.size(); ++i)
         text += fmt::format("{}{} {}", i == 0 ? ": " : ", ", parts[i].second,
                             signed_seconds(parts[i].first));
-    if (way >= std::max(growth_seconds_min, part_share_min * (whole + way)))
-        text += fmt::format("; on the way to it {}", signed_seconds(way));
     std::vector<double> others;
     for (const std::string& sibling : siblings)
         if (const auto other = of_.find(sibling); other != of_.end() && is_known(other->second))
-            others.push_back(growth(other->second));
+            others.push_back(inside(other->second) + way(other->second));
     if (!others.empty())
         text += fmt::format("; siblings {}", signed_seconds(stats::median_in_place(others)));
     return text;

@@ -23,9 +23,9 @@ class SpanGrowth {
 public:
     SpanGrowth(const SpanTable& spans, const Windows& windows);
 
-    /// "+1.56 s per request: engine.decode +1.45 s, engine.queue +78 ms; on the way to it +10 ms;
-    /// siblings +12 ms": parts of at least a twentieth of the growth, three at most. Empty without
-    /// ten requests on each side, or when they became longer by less than a tenth and 5 ms.
+    /// "+1.56 s per request: engine.decode +1.45 s, on the way to it +78 ms; siblings +12 ms":
+    /// parts of at least a twentieth of the growth, three at most. Empty without ten requests on
+    /// each side, or when they became longer by less than a tenth and 5 ms.
     std::string text(const std::string& component, const std::vector<std::string>& siblings) const;
 
 private:
@@ -41,7 +41,8 @@ private:
         Side since;
     };
     static bool is_known(const Sides& sides);
-    static double growth(const Sides& sides);
+    static double inside(const Sides& sides);  ///< growth per request, s
+    static double way(const Sides& sides);     ///< the same, on the way to it
 
     std::map<std::string, Sides> of_;
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -26,6 +27,8 @@ constexpr std::size_t requests_after_min = 5;
 constexpr double usual_quantile = 0.9;  // that many of the earlier requests were no slower
 constexpr double standard_errors_min = 3.0;
 constexpr double growth_min = 1.2;
+constexpr double far_times = 2.0;  // of the slowest earlier request: few need no statistics
+constexpr std::ptrdiff_t far_requests_min = 2;
 constexpr double failed_share_min = 0.02;
 constexpr double failed_count_min = 3.0;
 constexpr double moved_deviations = 2.5;
@@ -33,6 +36,7 @@ constexpr double load_growth_min = 1.25;
 constexpr double length_growth_min = 1.3;
 constexpr std::string_view failures = "failed requests";
 constexpr std::size_t slow_signals_min = 2;  // one of several latencies moves now and then
+constexpr double idle_share = 0.15;          // of its tokens
 constexpr double silent_share = 0.5;         // of a component's signals
 
 /// One call by a client, as the first service that it reaches saw it.
@@ -119,7 +123,9 @@ void find_since(Felt& felt, const std::vector<Sample>& samples, const std::vecto
     const auto onset = stats::find_onset(searched, location, scale, shift);
     if (!onset) return;
     felt.since = ends[onset->index];
-    felt.uncertainty = (ends[onset->latest] - ends[onset->earliest]) / 2;
+    // Requests tell the time to no less than a second.
+    felt.uncertainty =
+        std::chrono::ceil<std::chrono::seconds>((ends[onset->latest] - ends[onset->earliest]) / 2);
 }
 
 std::optional<Felt> felt_of(std::string name, const std::vector<Sample>& samples,
@@ -141,8 +147,12 @@ std::optional<Felt> felt_of(std::string name, const std::vector<Sample>& samples
     const auto slow =
         static_cast<double>(std::ranges::count_if(after, [&](double v) { return v > usual; }));
     const double expected = (1.0 - usual_quantile) * n;
-    felt.moved = slow - expected >= standard_errors_min * std::sqrt(expected * usual_quantile) &&
-                 felt.now >= growth_min * felt.before;
+    const double slowest = *std::ranges::max_element(before);
+    const auto far =
+        std::ranges::count_if(after, [&](double v) { return v > far_times * slowest; });
+    felt.moved = felt.now >= growth_min * felt.before &&
+                 (slow - expected >= standard_errors_min * std::sqrt(expected * usual_quantile) ||
+                  far >= far_requests_min);
     if (felt.moved) find_since(felt, samples, before, windows);
     return felt;
 }
@@ -197,7 +207,7 @@ std::optional<FindingStep> from_requests(const Incident& incident, const Windows
     for (const Felt& f : felt) {
         std::string& text = f.moved ? step.text : still;
         const bool none_failed = f.name == failures && f.now == 0.0 && f.before == 0.0;
-        text += (text.empty() ? "" : ", ") + (none_failed ? "no request failed" : text_of(f));
+        text += (text.empty() ? "" : ", ") + (none_failed ? "none failed" : text_of(f));
         if (!f.moved) continue;
         if (step.signal.empty()) {
             step.signal = f.name;
@@ -210,7 +220,7 @@ std::optional<FindingStep> from_requests(const Incident& incident, const Windows
             step.uncertainty = f.uncertainty;
         }
     }
-    if (step.text.empty()) step.text = "users felt nothing: " + still;
+    if (step.text.empty()) step.text = "requests as before: " + still;
     return step;
 }
 
@@ -239,8 +249,7 @@ std::optional<FindingStep> from_engines(const Observations& seen) {
             at = service;
         }
     if (!has_latency) return std::nullopt;
-    if (most == nullptr)
-        return FindingStep{.text = "users felt nothing: no replica's latency rose"};
+    if (most == nullptr) return FindingStep{.text = "latencies as before"};
     const Feature& feature = seen.features[most->feature];
     return FindingStep{
         .when = most->onset,
@@ -251,6 +260,13 @@ std::optional<FindingStep> from_engines(const Observations& seen) {
         .unit = feature.unit,
         .baseline = most->baseline,
         .now = most->suspect};
+}
+
+/// A signal that only an engine has; the way to a component can be measured at anyone.
+bool makes_tokens(const std::string& signal) {
+    return signal == "engine.generation_tokens" || signal == "engine.running" ||
+           signal == "engine.ttft" || signal == "engine.itl" || signal == "engine.decode_time" ||
+           signal == "engine.kv_usage";
 }
 
 struct Replicas {
@@ -270,14 +286,14 @@ Replicas count_replicas(const Observations& seen) {
         double vanished = 0.0;
         for (const Observation& o : observations) {
             const Feature& f = seen.features[o.feature];
-            is_engine = is_engine || f.signal.starts_with("engine.");
+            is_engine = is_engine || makes_tokens(f.signal);
             vanished += o.vanished ? 1.0 : 0.0;
             if (is_slowness(f.signal) && !o.vanished) {
                 ++latencies;
                 slow += o.own >= moved_deviations && o.suspect >= growth_min * o.baseline ? 1 : 0;
             }
             idle = idle || (f.signal == "engine.generation_tokens" && o.own <= -moved_deviations &&
-                            o.extreme > 0.5);
+                            o.suspect <= idle_share * o.baseline);
         }
         if (!is_engine) continue;
         ++count.all;

@@ -16,9 +16,9 @@ namespace culprit::tailored {
 /// From the spans of the service that clients call, request by request: failures (a change of 2 %
 /// of the requests at least), time to the first token (until the span that speaks of decoding
 /// begins) and latency, where more than chance (three standard errors) of the later requests
-/// exceed nine tenths of the earlier and the 95th percentile grew by a fifth. Without spans, from
-/// the engines' own means, at the component where they rose most. Where nothing of it moved, the
-/// text says so and `when` is TimePoint{}.
+/// exceed nine tenths of the earlier, or two take twice as long as the slowest of these, and the
+/// 95th percentile grew by a fifth. Without spans, from the engines' own means, at the component
+/// where they rose most. Where nothing of it moved, the text says so and `when` is TimePoint{}.
 ///
 /// Nothing when the incident has neither 10 requests of the reference and 5 later ones nor an
 /// engine's latency.   Cost: O(spans log spans + observations).

@@ -218,7 +218,7 @@ function plot(all, shift, title, unit, note = "") {
     type: "line",
     data: { datasets: all.map((series, i) => ({
       data: series.points.map(([x, y]) => ({ x, y })), label: series.component, order: i,
-      borderColor: i === 0 ? own : color("soft") + "a0", borderWidth: i === 0 ? 1.6 : 1,
+      borderColor: i === 0 ? own : color("cool") + "90", borderWidth: i === 0 ? 1.6 : 1.2,
       pointRadius: i === 0 && points < 40 ? 2 : 0, pointBackgroundColor: own, spanGaps: all.length > 1 })) },
     options: {
       animation: false, responsive: true, maintainAspectRatio: false, parsing: false, normalized: true,
@@ -279,7 +279,8 @@ function layersOf(nodes, edges) {
   return layers.filter(layer => layer);
 }
 
-function graph(services) {
+// With findings a score is a probability; else only the rank means something.
+function graph(answer, services) {
   const edges = data.graph.edges.filter(edge => edge.from !== edge.to);
   const rank = new Map(services.map((service, i) => [service.service, i]));
   // Nodes that nothing connects say nothing; a graph of hundreds shows the suspects and their neighbours.
@@ -315,17 +316,19 @@ function graph(services) {
     const x1 = back ? a.x + boxWidth / 2 : a.x + boxWidth, y1 = back ? a.y + boxHeight : a.y + boxHeight / 2;
     const x2 = back ? b.x + boxWidth / 2 : b.x, y2 = back ? b.y : b.y + boxHeight / 2;
     const bend = back ? 0 : Math.max(30, (x2 - x1) / 2);
-    const hot = rank.get(edge.from) === 0 || rank.get(edge.to) === 0;
+    const hot = (rank.get(edge.from) === 0 || rank.get(edge.to) === 0) && (!answer.findings.length || services[0].suspects[0].score >= .01);
     picture.append(svg("path", { d: `M${x1} ${y1} C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`, fill: "none", stroke: hot ? color("accent") : color("soft"), "stroke-opacity": hot ? .8 : .45, "stroke-width": hot ? 1.6 : 1, "marker-end": "url(#tip)", "stroke-dasharray": edge.kind === "calls" ? "none" : "4 3" }));
   }
   for (const [node, place] of at) {
     const r = rank.has(node) ? rank.get(node) : Infinity;
-    const strength = r === 0 ? 1 : r < 5 ? .55 - .1 * r : 0;
+    const score = Number.isFinite(r) ? services[r].suspects[0].score : 0;
+    const isSuspect = answer.findings.length ? score >= .01 : r < 5;
+    const strength = !isSuspect ? 0 : answer.findings.length ? score : r === 0 ? 1 : .55 - .1 * r;
     const box = svg("g", {}, svg("rect", { x: place.x, y: place.y, width: boxWidth, height: boxHeight, rx: 7, fill: color("card"), stroke: color("line") }),
-      svg("rect", { x: place.x, y: place.y, width: boxWidth, height: boxHeight, rx: 7, fill: color("accent"), "fill-opacity": strength * .55, stroke: r === 0 ? color("accent") : color("line"), "stroke-width": r === 0 ? 2 : 1 }));
+      svg("rect", { x: place.x, y: place.y, width: boxWidth, height: boxHeight, rx: 7, fill: color("accent"), "fill-opacity": strength * .55, stroke: isSuspect && r === 0 ? color("accent") : color("line"), "stroke-width": isSuspect && r === 0 ? 2 : 1 }));
     const label = svg("text", { x: place.x + boxWidth / 2, y: place.y + boxHeight / 2 + 4, "text-anchor": "middle" });
     const shortName = node.length > 28 ? node.slice(0, 27) + "…" : node;
-    label.textContent = r < 5 ? `${r + 1}  ${shortName}` : shortName;
+    label.textContent = isSuspect ? `${r + 1}  ${shortName}` : shortName;
     const tip = svg("title");
     tip.textContent = Number.isFinite(r) ? `${node}: suspect ${r + 1}` : node;
     box.append(label, tip);
@@ -333,7 +336,7 @@ function graph(services) {
   }
   return [el("h2", {}, "Service graph"),
     el("div", { class: "card scroll" }, picture,
-      el("div", { class: "legend" }, el("span", {}, "numbers and colour: rank among the suspects"), el("span", {}, "dashed: placement, not calls")))];
+      el("div", { class: "legend" }, el("span", {}, answer.findings.length ? "number: rank among the suspects; colour: how probable" : "numbers and colour: rank among the suspects"), el("span", {}, "dashed: placement, not calls")))];
 }
 
 function fullRanking(answer) {
@@ -357,7 +360,7 @@ function draw() {
   const services = byService(answer);
   const hasFindings = answer.findings.length > 0;
   const suspects = [el("div", { class: "legend", style: "margin:-4px 0 12px" }, windowsLegend()), services.slice(0, data.num_shown).map(suspectCard)].flat();
-  app.replaceChildren(...[header(answer, services), tabs(), findings(answer), timeline(answer, services), graph(services),
+  app.replaceChildren(...[header(answer, services), tabs(), findings(answer), timeline(answer, services), graph(answer, services),
     hasFindings ? el("details", {}, el("summary", {}, "What moved, service by service"), suspects) : [el("h2", {}, "Suspects"), suspects],
     fullRanking(answer), problems(),
     el("p", { class: "soft", style: "margin-top:28px;font-size:13px" },
