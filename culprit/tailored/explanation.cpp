@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <optional>
@@ -110,19 +111,25 @@ private:
 
     std::string unit_of(const Feature& feature) const {
         if (feature.kind == FeatureKind::ratio) return "1";
-        if (feature.signal == "istio_request_duration_milliseconds" && feature.unit.empty())
-            return named_by_hand(feature) ? "" : "ms";
+        if (feature.unit.empty())
+            if (const std::string_view unit = unit_by_name(feature); !unit.empty())
+                return std::string(unit);
         if (feature.kind != FeatureKind::rate) return feature.unit;
         if (feature.unit == "s")  // seconds per second
             return feature.signal.find("cpu_usage") != std::string::npos ? "cores" : "s/s";
         return feature.unit.empty() ? "/s" : feature.unit + "/s";
     }
 
-    /// "latency" may be in any unit; the study's "latency-90" is in milliseconds.
-    bool named_by_hand(const Feature& feature) const {
-        return std::ranges::any_of(feature.columns, [&](std::size_t c) {
-            return weighed_.incident.metrics.column(c).metric == "latency";
-        });
+    /// Units of the study's column names, which come without one. "latency" may be in any unit.
+    std::string_view unit_by_name(const Feature& feature) const {
+        static constexpr std::array<std::array<std::string_view, 2>, 3> units = {
+            {{"ctn_cpu", "cores"}, {"ctn_gpu", "%"}, {"latency-90", "ms"}}};
+        for (const std::size_t c : feature.columns)
+            for (const auto& [metric, unit] : units)
+                if (weighed_.incident.metrics.column(c).metric == metric) return unit;
+        return feature.signal == "istio_request_duration_milliseconds" && feature.columns.empty()
+                   ? std::string_view("ms")
+                   : std::string_view();
     }
 
     /// Next to nothing beside the other numbers is nothing.

@@ -91,7 +91,7 @@ const Words& words() {
         {"DCGM_FI_PROF_PIPE_TENSOR_ACTIVE", "tensor cores active"},
         {"DCGM_FI_PROF_SM_ACTIVE", "SMs active"},
         {"certmanager_certificate_expiration_timestamp_seconds", "expiry of the certificate"},
-        {"container_cpu_usage_seconds_total", "CPU used, cores"},
+        {"container_cpu_usage_seconds_total", "CPU used"},
         {"container_cpu_cfs_throttled_seconds_total", "CPU throttled"},
         {"container_cpu_cfs_throttled_periods_total", "periods with the CPU throttled"},
         {"container_cpu_schedstat_runqueue_seconds_total", "container waits for a CPU"},
