@@ -55,6 +55,15 @@ class Help(unittest.TestCase):
             self.assertEqual(done.returncode, 0, command)
             self.assertRegex(done.stdout, rf"(?m)^  (source <\()?culprit {command}", command)
 
+    def test_help_fits_80_columns_and_says_what_holds_by_default(self):
+        for command in COMMANDS:
+            options = run(command, "--help").stdout.partition("Options:")[2].partition("\n\n")[0]
+            for line in options.splitlines():
+                self.assertLessEqual(len(line), 80, (command, line))
+        self.assertRegex(run("diagnose", "--help").stdout, r"--timeout NUMBER +Seconds allowed per method; 0 = no limit\s+"
+                                                           r"\(default: 0\)")
+        self.assertRegex(run("scorecard", "--help").stdout, r"--drop NUMBER[^-]*\(0 to 0.99")
+
     def test_the_program_lists_every_command_and_its_exit_codes(self):
         text = run("--help").stdout
         for command in COMMANDS:
