@@ -9,6 +9,8 @@ import subprocess
 import tempfile
 import unittest
 
+from made_cases import write_dataset
+
 CULPRIT = os.environ["CULPRIT"]
 ROOT = pathlib.Path(os.environ["CULPRIT_SOURCE_DIR"])
 INCIDENT = ROOT / "examples" / "incidents" / "gpu-power-cap"
@@ -115,6 +117,16 @@ class Screen(unittest.TestCase):
         for line in text.splitlines():
             if not any(command and command in line for command in commands) and "server ray" not in line:
                 self.assertLessEqual(len(line), 80, line)
+
+
+    def test_tables_of_an_evaluation_fit_the_terminal(self):
+        cases = write_dataset(self.root, 4)
+        arguments = ("evaluate", cases, "--methods", "baro,granger_randomwalk", "--output", self.root / "out")
+        for columns, heading in ((80, "ms/case"), (140, "degenerate")):
+            text = plain(on_terminal(*arguments, columns=columns)).replace("\r", "\n")
+            self.assertIn(heading, text)
+            for line in text.splitlines():
+                self.assertLessEqual(len(line), columns, line)
 
 
 if __name__ == "__main__":
