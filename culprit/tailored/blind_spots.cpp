@@ -1,7 +1,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
+#include <string_view>
+#include <utility>
 
 #include "culprit/tailored/explanation.h"
 #include "culprit/tailored/signal_text.h"
@@ -17,11 +20,9 @@ constexpr std::size_t telling_apart_max = 3;
 constexpr int telling_weight = 3;  // "almost always": what is unsure by itself decides nothing
 
 /// Sources may make a ratio of two counters and not give these.
-bool shows(const Feature& feature, const std::string& signal) {
-    return feature.signal == signal ||
-           (feature.signal == "engine.prefix_hit_ratio" && signal == "engine.prefix_hits") ||
-           (feature.signal == "link.retransmit_share" && signal == "node_netstat_Tcp_RetransSegs");
-}
+constexpr std::array<std::array<std::string_view, 2>, 2> made_of = {
+    {{"engine.prefix_hit_ratio", "engine.prefix_hits"},
+     {"link.retransmit_share", "node_netstat_Tcp_RetransSegs"}}};
 
 class BlindSpots {
 public:
@@ -31,6 +32,13 @@ public:
             if (candidates_.size() < candidates_max &&
                 (h.probability >= candidate_probability_min || candidates_.empty()))
                 candidates_.push_back(&h);
+        for (const Hypothesis* h : candidates_)
+            if (h->fault != nullptr) asked_.insert(h->seen_at);
+        for (const Feature& f : weighed.seen.features) {
+            collect(f.service, f.signal);
+            for (const auto& [ratio, counter] : made_of)
+                if (f.signal == ratio) collect(f.service, counter);
+        }
     }
 
     std::vector<std::string> list() {
@@ -43,11 +51,14 @@ public:
     }
 
 private:
+    void collect(std::string_view service, std::string_view signal) {
+        for (const std::string_view place : {service, std::string_view()})
+            if (asked_.contains(place)) collected_.emplace(place, signal);
+    }
+
     /// Is it there for the component, or, where the service as a whole is meant, anywhere?
-    bool is_collected(const std::string& signal, const Hypothesis& h) const {
-        return std::ranges::any_of(weighed_.seen.features, [&](const Feature& f) {
-            return shows(f, signal) && (h.seen_at.empty() || f.service == h.seen_at);
-        });
+    bool is_collected(std::string_view signal, const Hypothesis& h) const {
+        return collected_.contains({h.seen_at, signal});
     }
 
     /// By name or by what it measures; a name that the catalogue does not know: null.
@@ -135,6 +146,8 @@ private:
     const Weighed& weighed_;
     const Catalogue& catalogue_;
     std::vector<const Hypothesis*> candidates_;
+    std::set<std::string_view> asked_;  // components whose signals matter; "": anybody's
+    std::set<std::pair<std::string_view, std::string_view>> collected_;  // of these, signal
     std::set<std::string> told_;
     std::vector<std::string> spots_;
 };
