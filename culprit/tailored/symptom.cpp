@@ -37,7 +37,6 @@ constexpr double length_growth_min = 1.3;
 constexpr std::string_view failures = "failed requests";
 constexpr std::size_t slow_signals_min = 2;  // one of several latencies moves now and then
 constexpr double idle_share = 0.15;          // of its tokens
-constexpr double silent_share = 0.5;         // of a component's signals
 
 /// One call by a client, as the first service that it reaches saw it.
 struct Request {
@@ -283,21 +282,21 @@ Replicas count_replicas(const Observations& seen) {
         bool idle = false;
         std::size_t latencies = 0;
         std::size_t slow = 0;
-        double vanished = 0.0;
+        bool silent = false;  // its exporter was not reached: what it does is not known
         for (const Observation& o : observations) {
             const Feature& f = seen.features[o.feature];
             is_engine = is_engine || makes_tokens(f.signal);
-            vanished += o.vanished ? 1.0 : 0.0;
+            silent = silent || (o.vanished && makes_tokens(f.signal));
             if (is_slowness(f.signal) && !o.vanished) {
                 ++latencies;
                 slow += o.own >= moved_deviations && o.suspect >= growth_min * o.baseline ? 1 : 0;
             }
-            idle = idle || (f.signal == "engine.generation_tokens" && o.own <= -moved_deviations &&
-                            o.suspect <= idle_share * o.baseline);
+            idle = idle || (f.signal == "engine.generation_tokens" && !o.vanished &&
+                            o.own <= -moved_deviations && o.suspect <= idle_share * o.baseline);
         }
         if (!is_engine) continue;
         ++count.all;
-        if (vanished >= silent_share * static_cast<double>(observations.size()))
+        if (silent)
             ++count.silent;
         else if (idle)
             ++count.idle;
