@@ -111,7 +111,7 @@ function timeline(answer, services) {
   const rows = [];
   answer.findings.forEach((finding, rank) => finding.is_told && finding.chain.forEach(step => {
     const [, what, moved] = (!step.text.startsWith("log ") && step.text.match(/^(.*?) (-?[0-9].*)$/)) || [null, step.text, ""];
-    if (step.at !== undefined)
+    if (step.at !== undefined && !rows.some(row => row.service === finding.component && row.what === what))
       rows.push({ rank, service: finding.component, score: -rows.length, at: step.at, uncertainty: step.uncertainty, what, when: step.when, moved: moved.replace(/, siblings.*/, "") });
   }));
   if (!rows.length) services.slice(0, 5).forEach((service, rank) => {
