@@ -99,6 +99,7 @@ Json page_findings(const Diagnosis& diagnosis, const Incident& incident) {
                      {"is_told", findings.empty() || finding.probability >= told_probability_min},
                      {"chain", Json::array()},
                      {"where", finding.where},
+                     {"new_lines", new_log_lines(diagnosis, finding)},
                      {"against", finding.against},
                      {"ruled_out", finding.ruled_out},
                      {"advice", Json::array()}};

@@ -76,6 +76,54 @@ std::string doubt_line(const Diagnosis& diagnosis) {
     return text;
 }
 
+namespace {
+
+/// The longest part of a template that every line of it has.
+std::string_view longest_literal(std::string_view log_template) {
+    std::string_view longest;
+    while (!log_template.empty()) {
+        const std::size_t end = std::min(log_template.find('<'), log_template.size());
+        if (end > longest.size()) longest = log_template.substr(0, end);
+        const std::size_t next = std::min(log_template.find('>', end), log_template.size() - 1);
+        log_template.remove_prefix(next + 1);
+    }
+    return longest;
+}
+
+}  // namespace
+
+std::vector<std::string> new_log_lines(const Diagnosis& diagnosis, const Finding& finding) {
+    constexpr std::size_t lines_max = 2;
+    constexpr std::size_t columns_max = 110;
+    constexpr double telling_score = 3.0;
+    std::vector<const LogEvidence*> fresh;
+    for (const Suspect& suspect : diagnosis.ranking.suspects()) {
+        if (suspect.service != finding.component || finding.component.empty()) continue;
+        for (const Evidence& piece : suspect.evidence) {
+            const auto* log = std::get_if<LogEvidence>(&piece);
+            if (log == nullptr || log->baseline_per_minute > 0.0 || log->score < telling_score)
+                continue;
+            const std::string_view literal = longest_literal(log->log_template);
+            if (std::ranges::none_of(finding.chain, [&](const FindingStep& step) {
+                    return step.text.find(literal) != std::string::npos;
+                }))
+                fresh.push_back(log);
+        }
+    }
+    std::ranges::stable_sort(fresh, [](const LogEvidence* a, const LogEvidence* b) {
+        return a->suspect_per_minute > b->suspect_per_minute;
+    });
+    std::vector<std::string> lines;
+    for (const LogEvidence* log : fresh)
+        if (lines.size() < lines_max)
+            lines.push_back(fmt::format(
+                "{} \"{}\", {} per minute, none before", when_text(log->first_seen, Duration{0}),
+                shorten(printable(log->example.empty() ? log->log_template : log->example),
+                        columns_max),
+                format_number(log->suspect_per_minute)));
+    return lines;
+}
+
 std::string joined(const std::vector<std::string>& parts) {
     return parts.empty() ? "nothing" : fmt::format("{}", fmt::join(parts, ", "));
 }

@@ -36,6 +36,10 @@ std::string title_of(const Finding& finding);
 /// first to move: ...".
 std::string doubt_line(const Diagnosis& diagnosis);
 
+/// Log templates of the finding's component that were never printed before and that its chain does
+/// not tell, as someone reads them in the log; two at most, the most frequent first.
+std::vector<std::string> new_log_lines(const Diagnosis& diagnosis, const Finding& finding);
+
 /// "3, 4", or "nothing" of none.
 std::string joined(const std::vector<std::string>& parts);
 

@@ -21,7 +21,7 @@ std::string advice_line(const char* lead, const Advice& advice) {
                        advice.command.empty() ? "" : " " + code(advice.command));
 }
 
-std::string finding_lines(const Finding& finding) {
+std::string finding_lines(const Finding& finding, const std::vector<std::string>& new_lines) {
     std::string text;
     for (const FindingStep& step : finding.chain) {
         const std::string when = when_text(step.when, step.uncertainty);
@@ -29,6 +29,8 @@ std::string finding_lines(const Finding& finding) {
                             printable(step.text), step.remark.empty() ? "" : ", ", step.remark);
     }
     if (!finding.where.empty()) text += fmt::format("   - where: {}\n", printable(finding.where));
+    for (const std::string& words : new_lines)
+        text += fmt::format("   - new in its log: {}\n", words);
     for (const std::string& words : finding.against)
         text += fmt::format("   - against: {}\n", printable(words));
     for (const std::string& words : finding.ruled_out)
@@ -46,7 +48,8 @@ std::string findings_markdown(const Diagnosis& diagnosis) {
         const Finding& finding = diagnosis.findings[i];
         text += fmt::format("\n{}. **{}**, {}\n", i + 1, title_of(finding),
                             percent(finding.probability));
-        if (i == 0 || finding.probability >= told_probability_min) text += finding_lines(finding);
+        if (i == 0 || finding.probability >= told_probability_min)
+            text += finding_lines(finding, new_log_lines(diagnosis, finding));
     }
     for (const std::string& spot : diagnosis.blind_spots)
         text +=

@@ -119,16 +119,18 @@ private:
                                 padded(printable(finding.name), name_width);
             if (i == 0 && doubt.empty()) title = style_.red(style_.bold(title));
             text_ += fmt::format("{:>2}  {}   {:>5}\n", i + 1, title, percent(finding.probability));
-            if (i == 0 || finding.probability >= told_probability_min) tell(finding);
+            if (i == 0 || finding.probability >= told_probability_min)
+                tell(finding, new_log_lines(diagnosis, finding));
         }
         text_ += '\n';
         for (const std::string& spot : diagnosis.blind_spots)
             label(doubt.empty() ? "blind spot" : "to decide", printable(spot));
     }
 
-    void tell(const Finding& finding) {
+    void tell(const Finding& finding, const std::vector<std::string>& new_lines) {
         add_chain(finding.chain);
         if (!finding.where.empty()) line("where", printable(finding.where));
+        lines("new in log", new_lines);
         lines("against", finding.against);
         lines("not", finding.ruled_out);
         std::string_view lead = "do";

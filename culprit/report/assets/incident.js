@@ -81,7 +81,7 @@ function findings(answer) {
       finding.chain.length ? chain(finding.chain) : null,
       el("div", { class: "facts" },
         finding.where ? fact("where", finding.where) : null,
-        facts("against", finding.against), facts("not", finding.ruled_out),
+        facts("new in log", finding.new_lines), facts("against", finding.against), facts("not", finding.ruled_out),
         finding.advice.map((advice, k) => fact(k === 0 ? "do" : "", advice.action, advice.command)),
         finding.meanwhile ? fact("meanwhile", finding.meanwhile.action, finding.meanwhile.command) : null),
       stepPlots(finding)
