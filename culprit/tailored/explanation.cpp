@@ -359,8 +359,7 @@ private:
     static std::vector<Advice> advice(const Hypothesis& h) {
         if (h.fault == nullptr)
             return {{"Keep the evidence, then restart it",
-                     filled_in("kubectl logs POD > POD.log; kubectl exec POD -- py-spy dump --pid "
-                               "ENGINE_PID; kubectl exec POD -- nvidia-smi -q",
+                     filled_in("kubectl describe pod POD > POD.txt; kubectl logs POD > POD.log",
                                h.component)}};
         std::vector<Advice> advice;
         for (const Remedy& remedy : h.fault->remedies)
