@@ -33,6 +33,7 @@ const Words& words() {
         {"engine.queue_share", "share of time spent in the queue"},
         {"engine.prefill_time", "prefill time"},
         {"engine.prefill_miss_share", "share of prompt tokens computed anew"},
+        {"engine.tokenize_time", "time in the tokenizer"},
         {"engine.decode_time", "decode time"},
         {"engine.frontend_residual", "time before the queue (tokenizer, API server)"},
         {"engine.client_residual", "time between client and engine"},
