@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Prints the leaderboard of README.md from evaluations, one Markdown table.
+"""Prints the leaderboard of docs/leaderboard.md from evaluations, one Markdown table.
 
     culprit evaluate DATASET... --methods all --variant both --output RESULTS
     tools/leaderboard.py RESULTS [MORE...]
+    tools/leaderboard.py --short docs/leaderboard.md    the table of README.md: one row per method
 
 Reads results.jsonl of every folder; where two have the same method on the same case, the first counts.
 So what takes long can be evaluated apart. A row is over all cases that its method was run on: fewer than
@@ -53,8 +54,31 @@ def row_text(key, cells, datasets, num_cases):
             + (f"{1e3 * statistics.median(seconds):.1f}" if seconds else "-") + " |")
 
 
+def short_table(page: str) -> str:
+    """Of the full table in `page`, one row per method: its better variant, the other one beside it."""
+    lines = [line for line in page.splitlines() if line.startswith("|")]
+    head, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines
+                   if not line.startswith("|---")]
+    at = {name: head.index(name) for name in head}
+    best, other = {}, {}
+    for row in rows:  # sorted by Avg@5: the better variant of a method comes first
+        (other if row[0] in best else best).setdefault(row[0], row)
+    out = ["| method | variant | AC@1 [95 %] | AC@3 | Avg@5 | other variant: AC@1, Avg@5 | failed | ms |",
+           "|---|---|---|---|---|---|---|---|"]
+    for method, row in best.items():
+        beside = other.get(method)
+        text = f"{beside[at['AC@1 [95 %]']].split()[0]}, {beside[at['Avg@5']]}" if beside else ""
+        cells = [method, row[at["variant"]], row[at["AC@1 [95 %]"]], row[at["AC@3"]], row[at["Avg@5"]], text,
+                 row[at["failed"]], row[at["ms"]]]
+        out.append("| " + " | ".join(cells) + " |")
+    return "\n".join(out)
+
+
 def main() -> int:
-    if len(sys.argv) < 2:
+    if len(sys.argv) == 3 and sys.argv[1] == "--short":
+        print(short_table(pathlib.Path(sys.argv[2]).read_text(encoding="utf-8")))
+        return 0
+    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         print(__doc__, file=sys.stderr)
         return 2
     rows = cells_of(sys.argv[1:])

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """House rules that no compiler checks: banned words with their replacement, files that belong to no
-target, leftover markers. Exit status 1 and one line per finding."""
+target, leftover markers, links of Markdown pages that lead nowhere. Exit status 1 and one line per
+finding."""
 import pathlib
 import re
+import subprocess
 import sys
 
 BANNED = [
@@ -16,9 +18,53 @@ BANNED = [
 CODE = {".h", ".cpp"}
 
 
+def anchor(heading: str) -> str:
+    """What GitHub makes of a heading: lower case, "-" for spaces, punctuation dropped."""
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).strip().lower()
+    return re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
+
+
+def anchors(page: pathlib.Path) -> set[str]:
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    return {anchor(line.lstrip("#")) for line in text.splitlines() if re.match(r"#+ ", line)}
+
+
+def dead_links(root: pathlib.Path, pages: list[pathlib.Path]) -> list[str]:
+    """Links and pictures of the pages whose file or heading does not exist; the web is not asked."""
+    dead = []
+    for page in pages:
+        is_code = False
+        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+            is_code ^= line.lstrip().startswith("```")
+            if is_code:
+                continue
+            for target in re.findall(r"\]\(<?([^)\s>]+)>?\)", re.sub(r"`[^`]*`", "", line)):
+                if re.match(r"[a-z]+:", target):
+                    continue
+                path, _, heading = target.partition("#")
+                found = (page.parent / path).resolve() if path else page
+                if not found.exists():
+                    dead.append(f"{page.relative_to(root)}:{number}: no file {target}")
+                elif heading and found.suffix == ".md" and heading not in anchors(found):
+                    dead.append(f"{page.relative_to(root)}:{number}: no heading {target}")
+    return dead
+
+
+def markdown_pages(root: pathlib.Path) -> list[pathlib.Path]:
+    """What the project ships: tracked and new files, not what is built or ignored."""
+    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"],
+                            cwd=root, capture_output=True, text=True)
+    if listed.returncode == 0:
+        return sorted(p for name in listed.stdout.split("\0") if name and (p := root / name).exists())
+    return sorted(p for p in root.rglob("*.md") if "build" not in p.relative_to(root).parts[0])
+
+
 def main() -> int:
     root = pathlib.Path(__file__).resolve().parent.parent
-    bad = 0
+    links = dead_links(root, markdown_pages(root))
+    for line in links:
+        print(line)
+    bad = len(links)
     cmake = "\n".join(p.read_text() for p in root.rglob("CMakeLists.txt")
                       if "build" not in p.relative_to(root).parts[0])
     for top in ("culprit", "apps", "tests", "benchmarks", "examples"):

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "apps/culprit/command.h"
+#include "apps/culprit/progress_bar.h"
 #include "culprit/base/parallel.h"
 #include "culprit/readers/case_reader.h"
 #include "culprit/readers/case_writer.h"
@@ -73,10 +74,16 @@ Status run_convert(const ConvertRequest& request, Shell& shell) {
                     fmt::format("expected a target that ends in {}, found {}", columnar_suffix,
                                 request.target));
     std::vector<Outcome> outcomes(locations.size());
-    parallel_for(locations.size(), 0, [&](std::size_t begin, std::size_t end) {
-        for (std::size_t i = begin; i < end; ++i)
-            outcomes[i] = convert(locations[i], target_of(locations[i], is_case, request), request);
-    });
+    {
+        ProgressBar bar(shell.err(), true);
+        parallel_for(locations.size(), 0, [&](std::size_t begin, std::size_t end) {
+            for (std::size_t i = begin; i < end; ++i) {
+                outcomes[i] =
+                    convert(locations[i], target_of(locations[i], is_case, request), request);
+                bar.step(locations.size(), "cases");
+            }
+        });
+    }
     std::size_t num_written = 0;
     std::uint64_t num_problems = 0;
     for (const Outcome& outcome : outcomes) {

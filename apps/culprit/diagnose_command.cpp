@@ -173,6 +173,9 @@ Status run_diagnose(const DiagnoseRequest& request, const Shell& shell) {
     DiagnosisReport report;
     report.found = &found;
     report.read_seconds = stopwatch.seconds();
+    if (!request.from.empty())
+        report.again = request.save.empty() ? "not kept; --save FOLDER keeps what was collected"
+                                            : "culprit diagnose " + request.save;
     if (request.top > 0) report.top = request.top;
     const Explainer explainer(found.incident);
     for (const Contender& contender : contenders) {

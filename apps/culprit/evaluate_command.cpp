@@ -177,7 +177,7 @@ Status run_evaluate(const EvaluateRequest& request, Shell& shell) {
     std::vector<CellRecord> cells;
     {
         const InterruptWatch watch;
-        ProgressBar bar(isatty(STDERR_FILENO) == 1);
+        ProgressBar bar(shell.err());
         if (isatty(STDERR_FILENO) == 1)
             fmt::print(stderr, "{} methods and variants on {} cases\n", plan.contenders.size(),
                        plan.cases.size());

@@ -10,6 +10,7 @@
 #include "apps/culprit/command.h"
 #include "culprit/faults/chaos_mesh.h"
 #include "culprit/faults/fault_plan.h"
+#include "culprit/report/text_table.h"
 #include "culprit/testbed/child_process.h"
 #include "culprit/testbed/deployment.h"
 #include "culprit/testbed/local_injector.h"
@@ -33,16 +34,20 @@ void say(const std::string& line) {
     std::fflush(stderr);
 }
 
-Status list_kinds() {
+Status list_kinds(const Style& style) {
+    constexpr std::size_t name_width = 22;
     std::string text;
     for (const auto& kind : fault_kinds()) {
         std::string parameters;
         for (const auto& parameter : kind.used_parameters())
-            parameters +=
-                fmt::format(" {}={}{}", parameter.name, parameter.default_value, parameter.unit);
-        text += fmt::format("{:<20} {:<15} {:<4} {}{}\n", kind.name, to_string(kind.layer),
-                            kind.catalogue, kind.summary,
-                            parameters.empty() ? "" : "  (" + parameters.substr(1) + ")");
+            parameters += fmt::format("{}{} {}{}{}", parameters.empty() ? "" : ", ", parameter.name,
+                                      parameter.default_value, parameter.unit.empty() ? "" : " ",
+                                      parameter.unit);
+        std::string words = fmt::format("{} ({}{}{})", kind.summary, to_string(kind.layer),
+                                        kind.catalogue.empty() ? "" : ", ", kind.catalogue);
+        if (!parameters.empty()) words += "; " + parameters;
+        text += style.bold(fmt::format("{:<{}}", kind.name, name_width)) +
+                wrapped(words, static_cast<std::size_t>(style.width()), name_width) + "\n";
     }
     return write_out(text);
 }
@@ -93,11 +98,13 @@ Status run_plan(const testbed::Settings& settings, const FaultPlan& plan) {
     return result;
 }
 
-Status run_inject(const InjectRequest& request) {
-    if (request.list) return list_kinds();
+Status run_inject(const InjectRequest& request, const Shell& shell) {
+    if (request.list) return list_kinds(shell.out());
     for (const int number : {SIGINT, SIGTERM}) signal(number, [](int) { interrupted = true; });
     if (request.plan.empty())
-        return fail(ErrorCode::invalid_input, "inject needs a plan, or --list");
+        return fail(ErrorCode::invalid_input,
+                    "expected a plan of faults, found none\n"
+                    "Try: culprit inject --list, or culprit inject --help for an example plan");
     CULPRIT_TRY(const auto text, testbed::read_text_file(request.plan));
     auto plan = parse_fault_plan(text);
     if (!plan) return fail_with_context(request.plan, plan.error());
@@ -149,8 +156,14 @@ void add_inject_command(Command& root, Shell& shell) {
 Example plan:
   name: slow-replica
   faults:
-  - {kind: cpu_quota, target: ray-replicas-1, start: 60, duration: 45, cores: 0.25})");
-    on_run(command, shell, [request] { return run_inject(*request); });
+  - {kind: cpu_quota, target: ray-replicas-1, start: 60, duration: 45, cores: 0.25}
+
+Examples:
+  culprit inject --list                    what can be broken, with its parameters
+  culprit inject plan.yaml --dry-run       what would be done
+  culprit inject plan.yaml                 break the testbed and mend it again
+  culprit inject plan.yaml --backend kubernetes | kubectl apply -f -)");
+    on_run(command, shell, [request, &shell] { return run_inject(*request, shell); });
 }
 
 }  // namespace culprit::cli

@@ -5,6 +5,7 @@
 
 #include "apps/culprit/command.h"
 #include "apps/culprit/inspect_text.h"
+#include "apps/culprit/progress_bar.h"
 #include "culprit/base/parallel.h"
 #include "culprit/readers/case_reader.h"
 
@@ -39,9 +40,15 @@ Status run_inspect(const InspectRequest& request, Shell& shell) {
     const bool is_case = locations.size() == 1 && locations[0].path == request.path;
     options.num_threads = is_case ? 0 : 1;
     std::vector<InspectedCase> cases(locations.size());
-    parallel_for(locations.size(), 0, [&](std::size_t begin, std::size_t end) {
-        for (std::size_t i = begin; i < end; ++i) cases[i] = inspect(locations[i], options);
-    });
+    {
+        ProgressBar bar(shell.err(), true);
+        parallel_for(locations.size(), 0, [&](std::size_t begin, std::size_t end) {
+            for (std::size_t i = begin; i < end; ++i) {
+                cases[i] = inspect(locations[i], options);
+                bar.step(locations.size(), "cases");
+            }
+        });
+    }
     if (is_case && !cases[0].error.empty() && request.format != "json")
         return fail(ErrorCode::malformed_data, cases[0].error);
     for (const InspectedCase& inspected : cases)

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "culprit/report/text_table.h"
+
 namespace culprit::cli {
 
 std::string format_seconds_left(double seconds) {
@@ -15,29 +17,42 @@ std::string format_seconds_left(double seconds) {
 }
 
 void ProgressBar::show(const EvaluationProgress& progress) {
-    if (!is_shown_ || progress.total == 0) return;
+    const std::scoped_lock lock(mutex_);
+    draw(progress.done, progress.total, progress.done - progress.reused,
+         fmt::format("{}/{}  {} failed  {} degenerate", progress.done, progress.total,
+                     progress.failed, progress.degenerate));
+}
+
+void ProgressBar::step(std::size_t total, const std::string& noun) {
+    const std::scoped_lock lock(mutex_);
+    ++steps_;
+    draw(steps_, total, steps_, fmt::format("{} of {} {}", steps_, total, noun));
+}
+
+void ProgressBar::draw(std::size_t done, std::size_t total, std::size_t fresh,
+                       const std::string& rest) {
+    if (width_ == 0 || total == 0) return;
     const auto now = Clock::now();
-    const bool is_last = progress.done == progress.total;
-    if (!is_last && now - last_ < std::chrono::milliseconds(100)) return;
+    if (done != total && now - last_ < std::chrono::milliseconds(100)) return;
+    if (patient_ && !is_drawn_ && now - begin_ < std::chrono::seconds(1)) return;
     last_ = now;
-    constexpr std::size_t width = 24;
-    const double share = static_cast<double>(progress.done) / static_cast<double>(progress.total);
-    const auto filled = static_cast<std::size_t>(share * static_cast<double>(width));
+    constexpr std::size_t columns = 24;
+    const double share = static_cast<double>(done) / static_cast<double>(total);
+    const auto filled = static_cast<std::size_t>(share * static_cast<double>(columns));
     std::string left = "-";
-    // Cells taken from the journal say nothing about how long the others take.
-    const std::size_t fresh = progress.done - progress.reused;
     if (fresh > 0)
         left = format_seconds_left(std::chrono::duration<double>(now - begin_).count() *
-                                   static_cast<double>(progress.total - progress.done) /
-                                   static_cast<double>(fresh));
-    fmt::print(stderr, "\r\x1b[K [{}{}] {:3.0f} %  {}/{}  {} left  {} failed  {} degenerate",
-               std::string(filled, '='), std::string(width - filled, ' '), 100 * share,
-               progress.done, progress.total, left, progress.failed, progress.degenerate);
+                                   static_cast<double>(total - done) / static_cast<double>(fresh));
+    const std::string line =
+        fmt::format(" [{}{}] {:3.0f} %  {} left  {}", std::string(filled, '='),
+                    std::string(columns - filled, ' '), 100 * share, left, rest);
+    fmt::print(stderr, "\r\x1b[K{}", shorten(line, width_ - 1));
     std::fflush(stderr);
     is_drawn_ = true;
 }
 
 void ProgressBar::clear() {
+    const std::scoped_lock lock(mutex_);
     if (!is_drawn_) return;
     fmt::print(stderr, "\r\x1b[K");
     std::fflush(stderr);

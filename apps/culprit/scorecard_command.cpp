@@ -6,6 +6,7 @@
 #include "apps/culprit/command.h"
 #include "apps/culprit/knowledge.h"
 #include "apps/culprit/method_choice.h"
+#include "apps/culprit/progress_bar.h"
 #include "culprit/scorecard/sources.h"
 
 namespace culprit::cli {
@@ -38,7 +39,7 @@ Examples:
   culprit scorecard --simulated --hold-out --kind gpu_thermal,cpu_contention
   culprit scorecard datasets/llm-testbed --option siblings=0)";
 
-Result<Scorecard> score(ScorecardRequest& request) {
+Result<Scorecard> score(ScorecardRequest& request, const Shell& shell) {
     if (request.simulated == !request.recorded.paths.empty())
         return fail(ErrorCode::invalid_input,
                     "expected folders with cases, or --simulated, and not both\n"
@@ -46,13 +47,15 @@ Result<Scorecard> score(ScorecardRequest& request) {
     CULPRIT_TRY(request.scoring.method_options, options_of(request.options));
     CULPRIT_TRY(request.scoring.library, request.knowledge.library());
     CULPRIT_TRY(request.scoring.experience, request.knowledge.learned());
+    ProgressBar bar(shell.err(), true);
+    request.scoring.on_judged = [&bar](std::size_t total) { bar.step(total, "cases"); };
     if (request.simulated) return score_simulated(request.made, request.scoring);
     CULPRIT_TRY(const auto cases, request.recorded.cases());
     return score_recorded(cases, request.scoring);
 }
 
-Status run_scorecard(ScorecardRequest request) {
-    CULPRIT_TRY(const Scorecard card, score(request));
+Status run_scorecard(ScorecardRequest request, const Shell& shell) {
+    CULPRIT_TRY(const Scorecard card, score(request, shell));
     return write_out(request.format == "json" ? scorecard_json(card)
                                               : scorecard_text(card, request.with_cases));
 }
@@ -91,8 +94,9 @@ void add_scorecard_command(Command& root, Shell& shell) {
         .default_text("10");
     command.option("--replicas", request->made.num_replicas, "Simulated replicas; default: 3 to 8")
         .check(between(1.0, 10000.0));
-    command.option("--load-factor", request->made.load_factor,
-                   "Simulated arrivals while the fault lasts, times this")
+    command
+        .option("--load-factor", request->made.load_factor,
+                "Simulated arrivals while the fault lasts, times this")
         .check(between(0.01, 100.0));
     add_spoiling_options(command, request->scoring.spoiling);
     command.flag("--hold-out", request->scoring.hold_out,
@@ -107,7 +111,7 @@ void add_scorecard_command(Command& root, Shell& shell) {
         .check(one_of({"table", "json"}))
         .default_text("table");
     command.footer(footer);
-    on_run(command, shell, [request] { return run_scorecard(*request); });
+    on_run(command, shell, [request, &shell] { return run_scorecard(*request, shell); });
 }
 
 }  // namespace culprit::cli

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "apps/culprit/command.h"
+#include "apps/culprit/progress_bar.h"
 #include "culprit/readers/case_reader.h"
 #include "culprit/readers/case_writer.h"
 #include "culprit/simulator/calibration.h"
@@ -41,7 +42,8 @@ Examples:
   culprit simulate made/ --kind traffic_burst --replicas 1000 --count 1
   culprit simulate --calibrate datasets/llm-testbed/dev)";
 
-Status write_cases(const SimulateRequest& request) {
+Status write_cases(const SimulateRequest& request, const Shell& shell) {
+    ProgressBar bar(shell.err(), true);
     const auto kinds = request.kinds.empty() ? simulator::fault_kinds() : request.kinds;
     for (const std::string& kind : kinds)
         for (std::size_t i = 0; i < request.count; ++i) {
@@ -63,6 +65,7 @@ Status write_cases(const SimulateRequest& request) {
                 return fail(ErrorCode::io_failure,
                             fmt::format("{}: {}", parent.string(), failed.message()));
             CULPRIT_TRY_STATUS(write_case(made, (parent / std::to_string(seed)).string()));
+            bar.step(kinds.size() * request.count, "cases");
         }
     return {};
 }
@@ -123,13 +126,13 @@ Status print_calibration(const SimulateRequest& request) {
     return write_out(text);
 }
 
-Status run_simulate(SimulateRequest request) {
+Status run_simulate(SimulateRequest request, const Shell& shell) {
     if (!request.calibrate.empty()) return print_calibration(request);
     if (request.kinds == std::vector<std::string>{"all"}) request.kinds.clear();
     if (request.output.empty())
         return fail(ErrorCode::invalid_input,
                     "expected a folder to write to\nTry: culprit simulate --help");
-    return write_cases(request);
+    return write_cases(request, shell);
 }
 
 }  // namespace
@@ -162,7 +165,7 @@ void add_simulate_command(Command& root, Shell& shell) {
         .check(between(0.0, 3600.0))
         .default_text("0");
     command.footer(footer);
-    on_run(command, shell, [request] { return run_simulate(*request); });
+    on_run(command, shell, [request, &shell] { return run_simulate(*request, shell); });
 }
 
 }  // namespace culprit::cli

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <string>
 #include <vector>
+
+#include "culprit/base/nearest_word.h"
 
 namespace culprit {
 namespace {
@@ -228,13 +231,14 @@ std::span<const FaultParameter> FaultKind::used_parameters() const {
 std::span<const FaultKind> fault_kinds() { return kinds; }
 
 Result<const FaultKind*> find_fault_kind(std::string_view name) {
-    std::vector<std::string_view> names;
+    std::vector<std::string> names;
     for (const auto& kind : kinds) {
         if (kind.name == name) return &kind;
-        names.push_back(kind.name);
+        names.emplace_back(kind.name);
     }
     return fail(ErrorCode::invalid_input,
-                fmt::format("no fault kind \"{}\"; there are {}", name, fmt::join(names, ", ")));
+                fmt::format("no fault kind \"{}\"{}\nThere are: {}", name,
+                            did_you_mean(name, names), fmt::join(names, ", ")));
 }
 
 }  // namespace culprit

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <string>
+#include <vector>
+
+#include "culprit/base/nearest_word.h"
 #include "culprit/tailored/culprit_method.h"
 
 namespace culprit {
@@ -82,13 +86,11 @@ std::span<const CatalogEntry> catalog() { return entries; }
 Result<std::unique_ptr<Method>> make_method(std::string_view name) {
     for (const CatalogEntry& entry : entries)
         if (entry.name == name) return entry.make();
-    std::string known;
-    for (const CatalogEntry& entry : entries) {
-        known += known.empty() ? "" : ", ";
-        known += entry.name;
-    }
+    std::vector<std::string> known;
+    for (const CatalogEntry& entry : entries) known.emplace_back(entry.name);
     return fail(ErrorCode::invalid_input,
-                fmt::format("no method \"{}\"; there are: {}", name, known));
+                fmt::format("no method \"{}\"{}\nThere are: {}", name, did_you_mean(name, known),
+                            fmt::join(known, ", ")));
 }
 
 }  // namespace culprit

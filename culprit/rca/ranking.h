@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -89,12 +90,24 @@ enum class DiagnosisStatus : std::uint8_t {
 };
 std::string_view to_string(DiagnosisStatus status);
 
-/// One step from cause to symptom.
+/// A signal of one component as the method read it: one value per row of the incident's metrics.
+struct SignalSeries {
+    std::string component;
+    std::vector<double> values;  ///< NaN = unknown
+};
+
+/// One step from cause to symptom, in words and in the numbers behind them. A log line has none.
 struct FindingStep {
-    TimePoint when;
+    TimePoint when;  ///< TimePoint{}: nobody knows
     Duration uncertainty{};
-    std::string text;    ///< "SM clock 1980 -> 1110 MHz, siblings 1980"
-    std::string remark;  ///< "first to move", or empty
+    std::string text;       ///< "SM clock 1980 -> 1110 MHz, siblings 1980"
+    std::string remark;     ///< "first to move", or empty
+    std::string signal;     ///< the catalogue's name, "gpu.sm_clock"; empty for a log line
+    std::string unit = {};  ///< of the numbers
+    std::optional<double> baseline = {};
+    std::optional<double> now = {};
+    std::optional<double> siblings = {};    ///< their median now
+    std::vector<SignalSeries> series = {};  ///< the component's, then some of its siblings'
 };
 
 /// Something to do; `command` may be empty, its words in capitals are to be filled in.
@@ -112,8 +125,11 @@ struct Finding {
     double probability = 0.0;
     std::string beside = {};  ///< what most probably came with it: a changed load, another fault
     std::vector<FindingStep> chain = {};
-    std::vector<std::string> against = {};  ///< what speaks against it
+    std::string where = {};  ///< inside the component: which spans grew, by how much per request
+    std::vector<std::string> against = {};    ///< what speaks against it
+    std::vector<std::string> ruled_out = {};  ///< what it is not, and the signal that says so
     std::vector<Advice> advice = {};
+    std::optional<Advice> meanwhile = {};  ///< what keeps users served until it is mended
 };
 
 struct Diagnosis {
@@ -121,6 +137,8 @@ struct Diagnosis {
     std::string reason;  ///< empty when ok
     Ranking ranking;
     std::vector<std::string> notes = {};  ///< facts about the run, e.g. how fragile a graph is
+    /// What users felt, before anybody is blamed; `remark` says how many replicas and which load.
+    std::optional<FindingStep> symptom = {};
     /// Most probable first. Two components may be broken at once: then probabilities sum to more
     /// than 1. Empty for methods that only rank.
     std::vector<Finding> findings = {};

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "culprit/report/diagnosis_lines.h"
 #include "culprit/report/diagnosis_report.h"
 #include "culprit/report/downsample.h"
 #include "culprit/report/evidence_text.h"
@@ -18,7 +19,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t services_shown = 5;
 constexpr std::size_t services_with_series = 10;
 constexpr std::size_t series_max = 120;
 constexpr std::size_t buckets_per_series = 250;
@@ -58,23 +58,56 @@ Json page_evidence(const Evidence& evidence, const Suspect& suspect, const Incid
     return json;
 }
 
-Json page_findings(const Diagnosis& diagnosis) {
+Json page_points(std::span<const double> values, const Incident& incident) {
+    Json points = Json::array();
+    for (const auto& [row, value] : downsample(values, buckets_per_series)) {
+        const double at = since_alert(incident.metrics.times()[row], incident);
+        points.push_back(
+            Json::array({at, std::isfinite(value) ? Json(six_digits(value)) : Json(nullptr)}));
+    }
+    return points;
+}
+
+Json page_step(const FindingStep& step, const Incident& incident) {
+    Json json = {{"when", when_text(step.when, step.uncertainty)},
+                 {"text", step.text},
+                 {"remark", step.remark}};
+    if (step.when != TimePoint{}) json["at"] = since_alert(step.when, incident);
+    json["uncertainty"] = to_seconds(step.uncertainty);
+    if (step.series.empty()) return json;
+    json["unit"] = step.unit;
+    if (step.baseline) json["baseline"] = six_digits(*step.baseline);
+    json["series"] = Json::array();
+    for (const SignalSeries& series : step.series)
+        json["series"].push_back(
+            {{"component", series.component}, {"points", page_points(series.values, incident)}});
+    return json;
+}
+
+Json page_advice(const Advice& advice) {
+    return {{"action", advice.action}, {"command", advice.command}};
+}
+
+Json page_findings(const Diagnosis& diagnosis, const Incident& incident) {
     Json findings = Json::array();
     for (const Finding& finding : diagnosis.findings) {
-        Json json = {{"component", finding.component}, {"name", finding.name},
-                     {"layer", finding.layer},         {"probability", finding.probability},
-                     {"chain", Json::array()},         {"against", finding.against},
+        Json json = {{"component", finding.component},
+                     {"name", finding.name},
+                     {"layer", finding.layer},
+                     {"probability", finding.probability},
+                     {"percent", percent(finding.probability)},
+                     {"is_told", findings.empty() || finding.probability >= told_probability_min},
+                     {"chain", Json::array()},
+                     {"beside", finding.beside},
+                     {"where", finding.where},
+                     {"new_lines", new_log_lines(diagnosis, finding)},
+                     {"against", finding.against},
+                     {"ruled_out", finding.ruled_out},
                      {"advice", Json::array()}};
         for (const FindingStep& step : finding.chain)
-            json["chain"].push_back(
-                {{"when", fmt::format("{}{}", format_clock(step.when),
-                                      step.uncertainty > Duration{0}
-                                          ? " ±" + format_duration(step.uncertainty)
-                                          : "")},
-                 {"text", step.text},
-                 {"remark", step.remark}});
-        for (const Advice& advice : finding.advice)
-            json["advice"].push_back({{"action", advice.action}, {"command", advice.command}});
+            json["chain"].push_back(page_step(step, incident));
+        for (const Advice& advice : finding.advice) json["advice"].push_back(page_advice(advice));
+        if (finding.meanwhile) json["meanwhile"] = page_advice(*finding.meanwhile);
         findings.push_back(std::move(json));
     }
     return findings;
@@ -88,7 +121,8 @@ Json page_answer(const MethodAnswer& answer, const Incident& incident,
     json["status"] = answer.status();
     json["reason"] = answer.reason();
     json["notes"] = answer.diagnosis.notes;
-    json["findings"] = page_findings(answer.diagnosis);
+    json["findings"] = page_findings(answer.diagnosis, incident);
+    json["doubt"] = doubt_line(answer.diagnosis);
     json["blind_spots"] = answer.diagnosis.blind_spots;
     json["seconds_text"] = format_quantity(answer.seconds, "s");
     json["suspects"] = Json::array();
@@ -105,6 +139,7 @@ Json page_answer(const MethodAnswer& answer, const Incident& incident,
         }
         json["suspects"].push_back({{"name", suspect.name},
                                     {"service", suspect.service},
+                                    {"score", six_digits(suspect.score)},
                                     {"score_text", format_number(suspect.score)},
                                     {"evidence", std::move(evidence)}});
     }
@@ -116,15 +151,8 @@ Json page_series(const Incident& incident, const std::set<std::string>& columns)
     for (const std::string& name : columns) {
         const auto column = incident.metrics.find(name);
         if (!column) continue;
-        Json points = Json::array();
-        for (const auto& [row, value] :
-             downsample(incident.metrics.values(*column), buckets_per_series)) {
-            const double at = since_alert(incident.metrics.times()[row], incident);
-            points.push_back(
-                Json::array({at, std::isfinite(value) ? Json(six_digits(value)) : Json(nullptr)}));
-        }
         json[name] = {{"unit", incident.metrics.column(*column).unit},
-                      {"points", std::move(points)}};
+                      {"points", page_points(incident.metrics.values(*column), incident)}};
     }
     return json;
 }
@@ -163,6 +191,7 @@ std::string diagnosis_html(const DiagnosisReport& report) {
     Json json;
     json["id"] = found.id;
     json["alert"] = to_unix_seconds(incident.alert);
+    json["symptom"] = symptom_line(report.answers);
     json["alert_text"] = format_time(incident.alert, 0);
     json["baseline"] = page_range(incident.baseline, incident);
     json["suspect"] = page_range(incident.suspect, incident);

@@ -13,6 +13,29 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+Json number_json(const std::optional<double>& value) {
+    return value ? Json(*value) : Json(nullptr);
+}
+
+Json json_of(const FindingStep& step) {
+    Json json = {
+        {"when", step.when == TimePoint{} ? Json(nullptr) : Json(format_rfc3339(step.when))},
+        {"uncertainty_s", to_seconds(step.uncertainty)},
+        {"text", step.text},
+        {"remark", step.remark}};
+    if (step.signal.empty()) return json;
+    json["signal"] = step.signal;
+    json["unit"] = step.unit;
+    json["baseline"] = number_json(step.baseline);
+    json["now"] = number_json(step.now);
+    json["siblings"] = number_json(step.siblings);
+    return json;
+}
+
+Json json_of(const Advice& advice) {
+    return {{"action", advice.action}, {"command", advice.command}};
+}
+
 Json json_of(const Finding& finding) {
     Json json;
     json["component"] = finding.component;
@@ -21,15 +44,14 @@ Json json_of(const Finding& finding) {
     json["layer"] = finding.layer;
     json["probability"] = finding.probability;
     json["chain"] = Json::array();
-    for (const FindingStep& step : finding.chain)
-        json["chain"].push_back({{"when", format_rfc3339(step.when)},
-                                 {"uncertainty_s", to_seconds(step.uncertainty)},
-                                 {"text", step.text},
-                                 {"remark", step.remark}});
+    for (const FindingStep& step : finding.chain) json["chain"].push_back(json_of(step));
+    json["beside"] = finding.beside;
+    json["where"] = finding.where;
     json["against"] = finding.against;
+    json["ruled_out"] = finding.ruled_out;
     json["advice"] = Json::array();
-    for (const Advice& advice : finding.advice)
-        json["advice"].push_back({{"action", advice.action}, {"command", advice.command}});
+    for (const Advice& advice : finding.advice) json["advice"].push_back(json_of(advice));
+    json["meanwhile"] = finding.meanwhile ? json_of(*finding.meanwhile) : Json(nullptr);
     return json;
 }
 
@@ -46,6 +68,7 @@ Json json_of(const MethodAnswer& answer, std::optional<std::size_t> top) {
     json["status"] = answer.status();
     if (!answer.reason().empty()) json["reason"] = answer.reason();
     if (!answer.diagnosis.notes.empty()) json["notes"] = answer.diagnosis.notes;
+    if (answer.diagnosis.symptom) json["symptom"] = json_of(*answer.diagnosis.symptom);
     if (!answer.diagnosis.findings.empty()) json["findings"] = findings_json(answer.diagnosis);
     if (!answer.diagnosis.blind_spots.empty()) json["blind_spots"] = answer.diagnosis.blind_spots;
     json["ranking"] = Json::array();

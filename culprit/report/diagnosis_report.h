@@ -32,6 +32,7 @@ struct DiagnosisReport {
     std::vector<MethodAnswer> answers;
     std::optional<std::size_t> top;  ///< entries of each ranking to show; all (JSON) or five
     std::string report_path;         ///< of the HTML report beside; empty = none was written
+    std::string again;               ///< how to repeat it without the live systems; may be empty
     double read_seconds = 0.0;
 };
 
@@ -39,12 +40,15 @@ struct DiagnosisReport {
 ///   {"method": "baro", "variant": "published", "status": "ok|degenerate|failed",
 ///    "ranking": [{"name": ..., "service": ..., "score": ..., "evidence": [...]}, ...]}
 /// best first and complete unless `top` is set; "reason" is there when the status is not "ok",
-/// "notes" when the method left some, "findings" and "blind_spots" when it knows faults. Evidence
-/// has "kind": "metric", "log", "span" or "edge"; times are RFC 3339, durations seconds.
+/// "notes" when the method left some, "symptom" (what users felt), "findings" and "blind_spots"
+/// when it knows faults. Evidence has "kind": "metric", "log", "span" or "edge"; times are RFC 3339
+/// or null, durations seconds.
 std::string diagnosis_json(const DiagnosisReport& report);
 
-/// For a terminal: the incident, the suspects service by service with what speaks for them, what
-/// was seen and what was missing.
+/// For a terminal, in the order in which one reads at night: what users feel, what is broken, since
+/// when, why, what speaks against it, what to do; then what would make it surer, what was seen and
+/// what was missing. Methods that only rank: the suspects service by service with what speaks for
+/// them. Prose is broken to the style's width; commands are not, so that they can be copied.
 std::string diagnosis_text(const DiagnosisReport& report, const Style& style);
 std::string diagnosis_markdown(const DiagnosisReport& report);
 

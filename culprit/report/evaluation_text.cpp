@@ -62,6 +62,29 @@ TextTable table_of(const SummaryGroup& group, Accuracy SummaryRow::*level) {
     return table;
 }
 
+constexpr int whole_table_columns = 126;  // with the longest method's name
+
+/// What fits on 80 columns: the rest is in the report.
+TextTable narrow_table_of(const SummaryGroup& group, Accuracy SummaryRow::*level) {
+    TextTable table({{"method"},
+                     {"variant"},
+                     {"AC@1 [95 % CI]", Align::right},
+                     {"AC@3", Align::right},
+                     {"Avg@5", Align::right},
+                     {"ms/case", Align::right},
+                     {"failed", Align::right}});
+    for (const SummaryRow& row : group.rows) {
+        const Accuracy& accuracy = row.*level;
+        if (accuracy.num_cases == 0) continue;
+        table.add_row({row.method, row.variant, with_interval(accuracy.ac[0]),
+                       fmt::format("{:.2f}", accuracy.ac[2].mean),
+                       fmt::format("{:.2f}", accuracy.average_at_5.mean),
+                       is_measured(row) ? milliseconds(row.cpu_seconds_median) : "-",
+                       count(row.num_failed)});
+    }
+    return table;
+}
+
 std::string title_of(const SummaryGroup& group) {
     if (group.dimension == "all") return fmt::format("All {} cases", group.num_cases);
     return fmt::format("{} {} ({} cases)", group.dimension, group.value, group.num_cases);
@@ -161,7 +184,9 @@ std::string evaluation_table(const EvaluationSummary& summary, const Style& styl
     std::string text;
     for (const SummaryGroup& group : summary.groups) {
         if (group.dimension != "all" && group.dimension != "dataset") continue;
-        const TextTable table = table_of(group, &SummaryRow::service);
+        const bool is_narrow = style.width() > 0 && style.width() < whole_table_columns;
+        const TextTable table = is_narrow ? narrow_table_of(group, &SummaryRow::service)
+                                          : table_of(group, &SummaryRow::service);
         if (table.num_rows() == 0) continue;
         text += fmt::format("{}{}\n{}", text.empty() ? "" : "\n", style.bold(title_of(group)),
                             table.to_text(style, "  "));

@@ -5,6 +5,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "culprit/report/diagnosis_lines.h"
 #include "culprit/report/downsample.h"
 #include "culprit/report/evidence_text.h"
 #include "culprit/report/html_page.h"
@@ -71,6 +72,65 @@ TEST(Downsample, LeavesAGapWhereThereIsNothing) {
     const auto points = downsample(values, 10);
     EXPECT_TRUE(std::isnan(points[3].second));
     EXPECT_EQ(downsample(std::vector<double>{1, 2}, 10).size(), 2U);
+}
+
+Diagnosis with_finding(const char* fault, double probability) {
+    Diagnosis diagnosis;
+    Finding finding{
+        .component = "r1", .fault = fault, .name = "Some fault", .probability = probability};
+    finding.chain.push_back({.when = time_from_seconds(60.0), .text = "SM clock 1980 -> 930 MHz"});
+    diagnosis.findings.push_back(finding);
+    return diagnosis;
+}
+
+TEST(DoubtLine, IsThereOnlyWhileTheAnswerIsNot) {
+    EXPECT_EQ(doubt_line({}), "");
+    EXPECT_EQ(doubt_line(with_finding("x", 0.9)), "");
+    EXPECT_EQ(doubt_line(with_finding("x", 0.3)),
+              "no known fault fits; best 30 %: r1: Some fault; first to move: SM clock 1980 -> 930 "
+              "MHz");
+    EXPECT_EQ(doubt_line(with_finding("unknown", 0.8)),
+              "r1 (80 %), but no known fault fits; first to move: SM clock 1980 -> 930 MHz");
+    Diagnosis two = with_finding("x", 0.45);
+    two.findings.push_back({.component = "r1", .fault = "y", .name = "Other", .probability = 0.4});
+    EXPECT_EQ(
+        doubt_line(two),
+        "r1 (85 %), but no known fault fits for sure; best 45 %: Some fault; first to move: SM "
+        "clock 1980 -> 930 MHz");
+}
+
+TEST(SymptomLine, SaysSinceWhenWithItsUncertainty) {
+    MethodAnswer answer;
+    EXPECT_EQ(symptom_line({answer}), "");
+    answer.diagnosis.symptom = FindingStep{.when = time_from_seconds(3661.0),
+                                           .uncertainty = seconds(5),
+                                           .text = "request latency p95 1 -> 2 s",
+                                           .remark = "load unchanged"};
+    EXPECT_EQ(symptom_line({answer}),
+              "request latency p95 1 -> 2 s since 01:01:01 ±5 s, load unchanged");
+}
+
+TEST(NewLogLines, NamesWhatWasNeverPrintedBeforeAndIsNotTold) {
+    Diagnosis diagnosis = with_finding("x", 0.9);
+    const auto line = [](const char* text, const char* example, double before, double score) {
+        return LogEvidence{.source = "r1",
+                           .log_template = text,
+                           .baseline_per_minute = before,
+                           .suspect_per_minute = 12,
+                           .score = score,
+                           .first_seen = time_from_seconds(60.0),
+                           .example = example};
+    };
+    Suspect suspect{.name = "r1", .service = "r1", .score = 1.0};
+    suspect.evidence = {line("<num> upstream timed out <*>", "7 upstream timed out (110)", 0, 4),
+                        line("usual line <num>", "usual line 3", 5, 4),
+                        line("rare line", "rare line", 0, 1)};
+    diagnosis.ranking = Ranking::from({suspect});
+    EXPECT_THAT(new_log_lines(diagnosis, diagnosis.findings[0]),
+                testing::ElementsAre(
+                    "00:01:00 \"7 upstream timed out (110)\", 12.0 per minute, none before"));
+    diagnosis.findings[0].chain.push_back({.text = "log \"7 upstream timed out (110)\""});
+    EXPECT_THAT(new_log_lines(diagnosis, diagnosis.findings[0]), testing::IsEmpty());
 }
 
 TEST(HtmlPage, CannotBeEndedByItsData) {

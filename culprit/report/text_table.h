@@ -35,11 +35,17 @@ private:
     std::vector<std::vector<std::string>> rows_;
 };
 
-/// Characters of UTF-8 `text` on a terminal, emphasis left out; every character counts one.
+/// Columns that UTF-8 `text` takes on a terminal, emphasis left out: East Asian wide characters and
+/// most pictograms take two, combining marks and joiners none.
 std::size_t display_width(std::string_view text);
 
-/// At most `width` characters, cut at the end and marked with "…".
+/// At most `width` columns, cut at the end and marked with "…".
 std::string shorten(std::string_view text, std::size_t width);
+
+/// `text` broken at spaces into lines of at most `width` columns, those after the first behind
+/// `indent` spaces (which count); a word that is too long gets a line of its own and is not cut.
+/// With `width` 0, or when fewer than 20 columns would be left, the text stays one line.
+std::string wrapped(std::string_view text, std::size_t width, std::size_t indent);
 
 /// Control characters (a name or a log line may hold terminal commands) as "\x1b".
 std::string printable(std::string_view text);

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -25,6 +26,8 @@ struct ScoringOptions {
     FaultLibrary library = FaultLibrary::builtin();
     Experience experience;
     unsigned num_threads = 1;  ///< incidents side by side; 0 = all
+    /// Called after each incident, from the thread that judged it, with the number of all.
+    std::function<void(std::size_t total)> on_judged;
 };
 
 /// What the method `culprit` said about one labelled incident, beside the truth.

@@ -42,12 +42,15 @@ Result<Outcome> judge_recorded(const CaseLocation& location, const ScoringOption
 }
 
 template <class JudgeOne>
-Result<std::vector<Outcome>> judge_all(std::size_t count, unsigned num_threads, const Stop& stop,
-                                       JudgeOne judge_one) {
+Result<std::vector<Outcome>> judge_all(std::size_t count, const ScoringOptions& options,
+                                       const Stop& stop, JudgeOne judge_one) {
     std::vector<std::optional<Result<Outcome>>> judged(count);
-    parallel_for(count, num_threads, [&](std::size_t begin, std::size_t end) {
-        for (std::size_t i = begin; i < end; ++i)
-            if (!stop.requested()) judged[i] = judge_one(i);
+    parallel_for(count, options.num_threads, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i) {
+            if (stop.requested()) return;
+            judged[i] = judge_one(i);
+            if (options.on_judged) options.on_judged(count);
+        }
     });
     CULPRIT_TRY_STATUS(stop.check());
     std::vector<Outcome> outcomes;
@@ -64,8 +67,7 @@ Result<Scorecard> score_simulated(const SimulatedCases& cases, const ScoringOpti
                                   const Stop& stop) {
     const auto kinds = cases.kinds.empty() ? simulator::fault_kinds() : cases.kinds;
     CULPRIT_TRY(
-        auto outcomes,
-        judge_all(kinds.size() * cases.count, options.num_threads, stop, [&](std::size_t i) {
+        auto outcomes, judge_all(kinds.size() * cases.count, options, stop, [&](std::size_t i) {
             return judge_simulated(kinds[i / cases.count], cases.first_seed + i % cases.count,
                                    cases, options, stop);
         }));
@@ -74,9 +76,9 @@ Result<Scorecard> score_simulated(const SimulatedCases& cases, const ScoringOpti
 
 Result<Scorecard> score_recorded(std::span<const CaseLocation> cases, const ScoringOptions& options,
                                  const Stop& stop) {
-    CULPRIT_TRY(auto outcomes,
-                judge_all(cases.size(), options.num_threads, stop,
-                          [&](std::size_t i) { return judge_recorded(cases[i], options, stop); }));
+    CULPRIT_TRY(auto outcomes, judge_all(cases.size(), options, stop, [&](std::size_t i) {
+                    return judge_recorded(cases[i], options, stop);
+                }));
     std::set<std::string> names;
     for (const CaseLocation& location : cases) names.insert(location.dataset);
     return scorecard_of(fmt::format("{}", fmt::join(names, ", ")), std::move(outcomes));

@@ -186,8 +186,13 @@ FaultSignature read_signature(Fields& fields) {
         fault.decided_by.push_back({.signal = f.text("signal"), .tells = f.text("tells")});
     });
     fields.each("remedies", [&](Fields& f) {
-        f.allow_only({"do", "command"});
-        fault.remedies.push_back({.action = f.text("do"), .command = f.text("command", false)});
+        f.allow_only({"do", "command", "when"});
+        Remedy remedy{.action = f.text("do"), .command = f.text("command", false)};
+        const std::string when = f.text("when", false);
+        if (!when.empty() && when != "meanwhile")
+            f.complain("when", "\"meanwhile\" or no such field", Json(when));
+        remedy.meanwhile = when == "meanwhile";
+        fault.remedies.push_back(std::move(remedy));
     });
     return fault;
 }

@@ -78,7 +78,8 @@ struct DecidingSignal {
 
 struct Remedy {
     std::string action;
-    std::string command;  ///< may be empty; words in capitals are to be filled in
+    std::string command;     ///< may be empty; words in capitals are to be filled in
+    bool meanwhile = false;  ///< mends nothing, but keeps users served until it is mended
 };
 
 /// One fault as data: what moves, in which order, what stays, what the logs say, what to do.

@@ -8,6 +8,7 @@
 #include <memory>
 #include <queue>
 
+#include "culprit/base/nearest_word.h"
 #include "culprit/simulator/fault_effects.h"
 #include "culprit/simulator/replica.h"
 #include "culprit/simulator/telemetry.h"
@@ -403,8 +404,8 @@ Result<Case> simulate(const StackConfig& config, const Stop& stop) {
     const auto kinds = fault_kinds();
     if (std::ranges::find(kinds, config.fault.kind) == kinds.end())
         return fail(ErrorCode::invalid_input,
-                    fmt::format("no simulated fault \"{}\"; there are: {}", config.fault.kind,
-                                fmt::join(kinds, ", ")));
+                    fmt::format("no simulated fault \"{}\"{}\nThere are: {}", config.fault.kind,
+                                did_you_mean(config.fault.kind, kinds), fmt::join(kinds, ", ")));
     if (config.num_replicas < 1 || config.fault.target < 0 ||
         config.fault.target >= config.num_replicas || config.replicas_per_node < 1)
         return fail(ErrorCode::invalid_input,

@@ -12,6 +12,7 @@
 #include "culprit/tailored/hypotheses.h"
 #include "culprit/tailored/log_features.h"
 #include "culprit/tailored/span_features.h"
+#include "culprit/tailored/symptom.h"
 
 namespace culprit {
 namespace {
@@ -84,8 +85,10 @@ Status add_findings(const Incident& incident, const RunContext& context,
         suspect.score = (found == blame.end() ? 0.0 : found->second) +
                         1e-6 * suspect.score / (1.0 + suspect.score);
     }
-    diagnosis.findings = tailored::explain(hypotheses, seen, logs, findings_max);
-    diagnosis.blind_spots = tailored::blind_spots(hypotheses, seen, Catalogue::builtin());
+    const tailored::Weighed weighed{hypotheses, seen, logs, incident, windows};
+    diagnosis.symptom = tailored::symptom_of(seen, incident, windows);
+    diagnosis.findings = tailored::explain(weighed, findings_max);
+    diagnosis.blind_spots = tailored::blind_spots(weighed, Catalogue::builtin());
     return {};
 }
 
@@ -134,6 +137,8 @@ Result<Diagnosis> Culprit::diagnose(const Incident& incident, const RunContext& 
                           .use_order = on("order"),
                           .num_threads = context.num_threads},
                          std::move(features), generic.windows, suspects, diagnosis));
+    } else {
+        diagnosis.symptom = tailored::symptom_of({}, used, generic.windows);
     }
     diagnosis.ranking = Ranking::from(std::move(suspects));
     if (diagnosis.ranking.empty() || diagnosis.ranking.suspects().front().score <= 0.0) {

@@ -9,7 +9,6 @@
 
 #include "culprit/base/random.h"
 #include "culprit/tailored/culprit_method.h"
-#include "culprit/tailored/explanation.h"
 
 namespace culprit::tailored {
 namespace {
@@ -154,15 +153,6 @@ TEST(MatchLogs, CountsBeforeAndAfterAndNeedsTheLiteral) {
         if (pattern.pattern.find("79") != std::string::npos) {
             EXPECT_EQ(matches.at("r0").at(&pattern).after, 1.0);
         }
-}
-
-TEST(QuantityText, ChoosesThePrefix) {
-    EXPECT_EQ(quantity_text(0.0124, "s"), "12.4 ms");
-    EXPECT_EQ(quantity_text(5.3e9, "By"), "5.3 GB");
-    EXPECT_EQ(quantity_text(1980, "MHz"), "1980 MHz");
-    EXPECT_EQ(quantity_text(1.98e9, "Hz"), "1980 MHz");
-    EXPECT_EQ(quantity_text(0.31, "1"), "31 %");
-    EXPECT_EQ(quantity_text(0, "/s"), "0/s");
 }
 
 TEST(Experience, ConfirmedIncidentsMoveTheAnswerTowardsWhatWasSeenHere) {

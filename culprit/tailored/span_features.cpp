@@ -29,8 +29,8 @@ struct Phase {
     std::string_view signal;
 };
 constexpr std::array phases = {
-    Phase{"queue", "engine.queue_time"},          Phase{"waiting", "engine.queue_time"},
-    Phase{"prefill", "engine.prefill_time"},      Phase{"decode", "engine.decode_time"},
+    Phase{"queue", "engine.queue_time"},      Phase{"waiting", "engine.queue_time"},
+    Phase{"prefill", "engine.prefill_time"},  Phase{"decode", "engine.decode_time"},
     Phase{"tokeniz", "engine.tokenize_time"},
 };
 
@@ -176,6 +176,10 @@ bool speaks_of_inference(const SpanTable& spans) {
         if (phase == "engine.prefill_time" || phase == "engine.decode_time") return true;
     }
     return false;
+}
+
+bool speaks_of_decoding(std::string_view operation) {
+    return phase_of(std::string(operation)) == "engine.decode_time";
 }
 
 void add_span_features(std::vector<Feature>& features, const SpanTable& spans, const Frame& frame) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "culprit/frame/frame.h"
@@ -11,6 +12,9 @@ namespace culprit::tailored {
 /// Do the operations' names speak of prefill or decode, as only an inference engine's do?
 /// Cost: O(distinct operations).
 bool speaks_of_inference(const SpanTable& spans);
+
+/// Does this operation decode tokens? It begins when the first token is there.
+bool speaks_of_decoding(std::string_view operation);
 
 /// Adds to `features` what the spans say about signals that no metric brought, by component, as
 /// means per row of `frame`'s time grid; a span counts in the row in which it ends.

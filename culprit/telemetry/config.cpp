@@ -9,24 +9,10 @@
 #include <set>
 #include <sstream>
 
+#include "culprit/base/nearest_word.h"
+
 namespace culprit {
 namespace {
-
-// How many letters must be inserted, removed or replaced (Levenshtein).
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i;
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-            diagonal = row[j];
-            row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-        }
-    }
-    return row[b.size()];
-}
 
 struct Context {
     std::string file;
@@ -136,12 +122,9 @@ public:
         for (const auto& entry : node_) {
             const auto key = entry.first.as<std::string>();
             if (known_.contains(key)) continue;
-            const auto nearest = std::ranges::min_element(
-                known_, {}, [&](const std::string& name) { return edit_distance(name, key); });
-            std::string hint;
-            if (nearest != known_.end() && edit_distance(*nearest, key) <= 3)
-                hint = fmt::format("; did you mean \"{}\"?", *nearest);
-            return refuse(entry.first, fmt::format("{} knows no \"{}\"{}", where_, key, hint));
+            const std::vector<std::string> names(known_.begin(), known_.end());
+            return refuse(entry.first, fmt::format("{} knows no \"{}\"{}", where_, key,
+                                                   did_you_mean(key, names)));
         }
     }
 

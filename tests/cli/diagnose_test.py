@@ -96,5 +96,56 @@ class Diagnose(unittest.TestCase):
             self.assertIn(word, done.stderr)
 
 
+class OnCall(unittest.TestCase):
+    """The bundled incident, as someone woken up by it reads it."""
+
+    @classmethod
+    def setUpClass(cls):
+        incident = pathlib.Path(os.environ["CULPRIT_SOURCE_DIR"]) / "examples" / "incidents" / "gpu-power-cap"
+        cls.text, cls.json, cls.markdown, cls.page = (
+            subprocess.run([CULPRIT, "diagnose", str(incident), "--no-report", "--format", form], capture_output=True,
+                           text=True, timeout=60, check=True).stdout for form in ("table", "json", "markdown", "html"))
+
+    def test_the_first_line_is_what_users_felt_in_numbers(self):
+        self.assertRegex(self.text.splitlines()[0],
+                         r"^incident +.*latency p95 [0-9.]+ m?s -> [0-9.]+ s.* since [0-9:]+ ±[0-9]+ s, "
+                         r"1 of 3 replicas slow, load unchanged$")
+
+    def test_the_answer_says_why_why_not_and_what_to_do(self):
+        lines = self.text.splitlines()
+        self.assertRegex(lines[2], r"^ 1  ray-replicas-1 +GPU power cap +[0-9]+ %$")
+        self.assertIn("first to move", lines[3])
+        labels = [line.split()[0] for line in lines if line.startswith("      ") and line[6] != " "]
+        for label in ("where", "not", "do", "meanwhile"):
+            self.assertIn(label, labels)
+        self.assertLess(self.text.index("meanwhile"), self.text.index("case  "))
+
+    def test_no_exporters_name_stands_for_a_signal(self):
+        told = self.text[:self.text.index("\n\n", self.text.index(" 1  "))]
+        for raw in ("DCGM_FI", "vllm:", "container_", "_total", "engine.itl"):
+            self.assertNotIn(raw, told)
+
+    def test_programs_get_the_numbers(self):
+        answer = json.loads(self.json)
+        symptom = answer["symptom"]
+        self.assertGreater(symptom["now"], 1.2 * symptom["baseline"])
+        first = answer["findings"][0]
+        clock = next(step for step in first["chain"] if step["signal"] == "gpu.sm_clock")
+        self.assertLess(clock["now"], 0.6 * clock["baseline"])
+        self.assertAlmostEqual(clock["siblings"], clock["baseline"], delta=0.01 * clock["baseline"])
+        self.assertRegex(first["meanwhile"]["action"], r"^Drain ray-replicas-1: .*requests/s")
+        self.assertTrue(first["ruled_out"])
+
+    def test_markdown_and_page_tell_the_same(self):
+        for text in (self.markdown, self.page):
+            for words in ("request latency p95", "GPU power cap", "Drain ray-replicas-1", "not: GPU thermal throttling"
+                          if text is self.markdown else "GPU thermal throttling: "):
+                self.assertIn(words, text)
+        data = json.loads(self.page.split('id="data">', 1)[1].split("</script>", 1)[0])
+        step = data["answers"][0]["findings"][0]["chain"][0]
+        self.assertEqual([series["component"] for series in step["series"]],
+                         ["ray-replicas-1", "ray-replicas-0", "ray-replicas-2"])
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -119,7 +119,7 @@ function speed(rows) {
 function table(rows) {
   const cell = e => e ? [percent(e.mean), el("span", { class: "soft" }, ` [${percent(e.low)}, ${percent(e.high)}]`)] : "-";
   const head = ["method", "variant", "AC@1 [95 % CI]", "AC@2", "AC@3", "AC@4", "AC@5", "Avg@5 [95 % CI]", "MRR [95 % CI]", "ms/case", "peak MB", "cases", "failed", "degenerate"];
-  return el("div", { class: "scroll" }, el("table", {},
+  return el("div", { class: "scroll" }, el("table", { class: "figures" },
     el("thead", {}, el("tr", {}, head.map((text, i) => el("th", { class: i > 1 ? "right" : "" }, text)))),
     el("tbody", {}, rows.map(row => {
       const a = row[state.level];
@@ -144,7 +144,7 @@ function heat(dimension, title) {
       const e = other && estimate(other, state.level, state.measure);
       if (!e) return el("td", { class: "soft" }, "·");
       const failed = other.failed === other.cells;
-      return el("td", { title: `${nameOf(row)} on ${group.value}: [${percent(e.low)}, ${percent(e.high)}]${other.failed ? `, ${other.failed} failed` : ""}`, style: failed ? "color:var(--soft)" : `background:color-mix(in srgb, var(--cool) ${Math.round(75 * e.mean)}%, var(--card))` + (e.mean > .65 ? ";color:var(--page)" : "") }, failed ? "failed" : percent(e.mean));
+      return el("td", { title: `${nameOf(row)} on ${group.value}: [${percent(e.low)}, ${percent(e.high)}]${other.failed ? `, ${other.failed} failed` : ""}`, style: failed ? "color:var(--soft)" : `background:color-mix(in srgb, var(--cool) ${Math.round(75 * e.mean)}%, var(--card))` + (e.mean > .8 ? ";color:var(--on-heat)" : "") }, failed ? "failed" : percent(e.mean));
     }))))))];
 }
 
@@ -173,10 +173,10 @@ function draw() {
         el("span", {}, el("i", { style: "background:var(--cool)" }), "published"), el("span", {}, el("i", { style: "background:var(--warn)" }), "reference implementation"),
         el("span", {}, el("i", { style: "background:var(--soft)" }), "trivial baseline"), el("span", {}, "whiskers: 95 % bootstrap interval over cases; dashed: exact expectation of a random order"))) :
       el("p", { class: "soft" }, "Nothing is labelled at this level in these cases."),
-    rows.length ? el("div", { class: "card" }, table(rows)) : null,
-    speed(rows), heat("dataset", "By dataset"), heat("fault", "By fault"), heat("service", "By root-cause service"), reasons(),
+    speed(rows), heat("dataset", "By dataset"), heat("fault", "By fault"), heat("service", "By root-cause service"),
+    rows.length ? [el("h2", {}, "All figures"), el("div", { class: "card" }, table(rows))] : null, reasons(),
     el("p", { class: "soft", style: "margin-top:28px;font-size:13px" }, "A failed case counts as a miss. AC@k: share of cases whose root cause is among the first k; Avg@5: mean of AC@1 to AC@5; MRR: mean of 1/rank. ms/case: CPU time on one thread. peak MB: heap above what the case itself takes. Made by culprit; this page loads nothing from the network.")
-  ].flat().filter(node => node));
+  ].flat(2).filter(node => node));
 }
 
 draw();
