@@ -46,14 +46,15 @@ std::optional<TimePoint> time_at(const Json& object, const char* key) {
 }
 
 /// What was done to each component: `"faults": [{"kind": ..., "target": ...}, ...]`.
-std::map<std::string, std::string> faults_by_target(const Json& json) {
+Result<std::map<std::string, std::string>> faults_by_target(const Json& json,
+                                                            ProblemList& problems) {
     std::map<std::string, std::string> faults;
     const auto list = json.find("faults");
     if (list == json.end() || !list->is_array()) return faults;
     for (const Json& fault : *list) {
         if (!fault.is_object()) continue;
-        const auto kind = strings_at(fault, "kind");
-        const auto target = strings_at(fault, "target");
+        CULPRIT_TRY(const auto kind, strings_at(fault, "kind", problems));
+        CULPRIT_TRY(const auto target, strings_at(fault, "target", problems));
         if (!kind.empty() && !target.empty()) faults.emplace(target.front(), kind.front());
     }
     return faults;
@@ -78,7 +79,9 @@ Result<CaseLabel> read_case_json(std::string_view bytes, ProblemList& problems) 
     CULPRIT_TRY(truth.metrics, strings_at(json, "root_cause_metric", problems));
     CULPRIT_TRY(const auto faults, strings_at(json, "fault", problems));
     if (!faults.empty()) truth.fault = faults.front();
-    if (truth.services.size() > 1) truth.fault_of = faults_by_target(json);
+    if (truth.services.size() > 1) {
+        CULPRIT_TRY(truth.fault_of, faults_by_target(json, problems));
+    }
     if (json.contains("root_cause_service")) label.truth = std::move(truth);
     label.alert = time_at(json, "inject_time");
     if (json.contains("inject_time") && !label.alert)

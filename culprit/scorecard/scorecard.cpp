@@ -115,7 +115,7 @@ Outcome judge(const Case& incident_case, const ScoringOptions& options, std::uin
     outcome.has_probability = true;
     outcome.probability = std::clamp(answers.front().probability, 0.0, 1.0);
     outcome.answered_fault = diagnosis->findings.front().fault;
-    const auto own = truth.fault_of.find(outcome.answered_component);
+    const auto own = truth.fault_of.find(diagnosis->findings.front().component);
     outcome.fault_right =
         same_fault(options.library, outcome.answered_fault,
                    own == truth.fault_of.end() ? truth.fault : own->second, outcome.broken);

@@ -52,7 +52,7 @@ bool as_expected(const Observation& o, const ExpectedSignal& expected) {
     return std::abs(o.relative) <= still_deviations;
 }
 
-std::string beside_text(const Hypothesis& h) {
+std::string what_came_along(const Hypothesis& h) {
     if (!h.along.empty()) return fmt::format("{} is broken as well", h.along);
     if (h.beside == nullptr) return {};
     return fmt::format("the load changed as well ({})", h.beside->name);
@@ -77,7 +77,7 @@ public:
 
     Finding tell(const Hypothesis& h, bool in_full) const {
         Finding finding{
-            .component = h.component, .probability = h.probability, .beside = beside_text(h)};
+            .component = h.component, .probability = h.probability, .beside = what_came_along(h)};
         if (h.kind == HypothesisKind::nothing) {
             finding.fault = "nothing";
             finding.name = "nothing is wrong";

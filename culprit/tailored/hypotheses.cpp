@@ -592,20 +592,26 @@ private:
             {.kind = HypothesisKind::nothing, .log_odds = sum - 0.7 * options_.log_weight * lines});
     }
 
-    /// A component for which more speaks than against, whatever else is broken.
+    /// All faults of one component, with their priors.
     struct Broken {
         const std::string* component = nullptr;
-        double burden = 0.0;       // what the other's fault explains of it
-        double log_odds = -1e300;  // of all its faults, with their priors
+        double burden = 0.0;      // what another's fault explains of it
+        double alone = -1e300;    // log odds if nobody else is broken
+        double besides = -1e300;  // log odds if another is, which bears on it
         std::vector<Place> places;
     };
 
-    static double own_odds(const Hypothesis& h, double burden) {
+    static double besides(const Hypothesis& h, double burden) {
         return h.log_odds - h.borne - burden;
     }
 
-    /// Components that may be broken at the same time, by a fault of its own each: those for which
-    /// more speaks than what a broken neighbour puts on them. The most suspicious first.
+    static double log_sum(double a, double b) {
+        const double high = std::max(a, b);
+        return high + std::log(std::exp(a - high) + std::exp(b - high));
+    }
+
+    /// Components that may be broken at the same time, by a fault of its own each: the most
+    /// suspicious, and those for which more speaks than what that one puts on them.
     std::vector<Broken> broken_at_once(const Kinds& kinds) const {
         std::map<std::string_view, Broken> by_component;
         for (std::size_t k = 0; k < kinds.size(); ++k)
@@ -620,18 +626,49 @@ private:
                     broken.burden = burden(readings_.at(h.component), burdened);
                 }
                 broken.places.push_back({k, i});
-                const double own = own_odds(h, broken.burden);
-                const double high = std::max(own, broken.log_odds);
-                broken.log_odds =
-                    high + std::log(std::exp(own - high) + std::exp(broken.log_odds - high));
+                broken.alone = log_sum(broken.alone, h.log_odds);
+                broken.besides = log_sum(broken.besides, besides(h, broken.burden));
             }
         std::vector<Broken> all;
-        for (auto& [component, broken] : by_component)
-            if (broken.log_odds > 0.0) all.push_back(std::move(broken));
+        for (auto& [component, broken] : by_component) all.push_back(std::move(broken));
         std::ranges::stable_sort(
-            all, [](const Broken& a, const Broken& b) { return a.log_odds > b.log_odds; });
+            all, [](const Broken& a, const Broken& b) { return a.alone > b.alone; });
+        if (!all.empty())
+            all.erase(std::remove_if(all.begin() + 1, all.end(),
+                                     [](const Broken& b) { return b.besides <= 0.0; }),
+                      all.end());
         if (all.size() > broken_at_once_max) all.resize(broken_at_once_max);
         return all;
+    }
+
+    /// Two broken at once: the more suspicious as if alone, the other beside it. Adds to both, and
+    /// the sum of all pairs to `total`; everything relative to `highest`.
+    void add_pairs(const std::vector<Broken>& broken, double highest,
+                   const std::vector<std::size_t>& first_of_kind, Kinds& kinds,
+                   std::vector<Weighed>& order, double& total) const {
+        const auto share_out = [&](const Broken& one, const std::string& other,
+                                   const auto& log_share) {
+            for (const Place& place : one.places) {
+                Hypothesis& h = kinds[place.kind][place.at];
+                const double share = std::exp(log_share(h));
+                Weighed& weighed = order[first_of_kind[place.kind] + place.at];
+                weighed.probability += share;
+                if (share <= weighed.likeliest) continue;
+                weighed.likeliest = share;
+                h.beside = nullptr;
+                h.along = other;
+            }
+        };
+        for (std::size_t a = 0; a < broken.size(); ++a)
+            for (std::size_t b = a + 1; b < broken.size(); ++b) {
+                const double both = broken[a].alone + broken[b].besides - highest;
+                total += std::exp(both);
+                share_out(broken[a], *broken[b].component,
+                          [&](const Hypothesis& h) { return both + h.log_odds - broken[a].alone; });
+                share_out(broken[b], *broken[a].component, [&](const Hypothesis& h) {
+                    return both + besides(h, broken[b].burden) - broken[b].besides;
+                });
+            }
     }
 
     /// Probabilities, most probable first. A fault and a change of the load are independent of each
@@ -672,7 +709,7 @@ private:
         };
         for (const Joint& joint : joints) highest = std::max(highest, joint_odds(joint));
         const std::vector<Broken> broken = broken_at_once(kinds);
-        if (broken.size() > 1) highest = std::max(highest, broken[0].log_odds + broken[1].log_odds);
+        if (broken.size() > 1) highest = std::max(highest, broken[0].alone + broken[1].besides);
         // Places are sorted, and each hypothesis moves once: siblings times proxies are many.
         std::vector<Weighed> order;
         std::vector<std::size_t> first_of_kind;
@@ -695,23 +732,7 @@ private:
             weighed.likeliest = share;
             kinds[place.kind][place.at].beside = at(kinds, joint.load).fault;
         }
-        for (std::size_t a = 0; a < broken.size(); ++a)
-            for (std::size_t b = a + 1; b < broken.size(); ++b) {
-                const double both = broken[a].log_odds + broken[b].log_odds - highest;
-                total += std::exp(both);
-                for (const auto& [one, other] : {std::pair(a, b), std::pair(b, a)})
-                    for (const Place& place : broken[one].places) {
-                        Hypothesis& h = kinds[place.kind][place.at];
-                        const double share =
-                            std::exp(both + own_odds(h, broken[one].burden) - broken[one].log_odds);
-                        Weighed& weighed = order[first_of_kind[place.kind] + place.at];
-                        weighed.probability += share;
-                        if (share <= weighed.likeliest) continue;
-                        weighed.likeliest = share;
-                        h.beside = nullptr;
-                        h.along = *broken[other].component;
-                    }
-            }
+        add_pairs(broken, highest, first_of_kind, kinds, order, total);
         for (Weighed& weighed : order) weighed.probability /= total;
         std::ranges::sort(order, [](const Weighed& a, const Weighed& b) {
             if (a.probability != b.probability) return a.probability > b.probability;

@@ -66,6 +66,7 @@ function findings(answer) {
     finding.is_told ? [
       finding.chain.length ? chain(finding.chain) : null,
       el("div", { class: "facts" },
+        finding.beside ? fact("also", finding.beside) : null,
         finding.where ? fact("where", finding.where) : null,
         facts("new in log", finding.new_lines), facts("against", finding.against), facts("not", finding.ruled_out),
         finding.advice.map((advice, k) => fact(k === 0 ? "do" : "", advice.action, advice.command)),
