@@ -317,8 +317,7 @@ double extreme_probability(double usual, double suspect) {
 Observation observe_own(const Feature& feature, std::size_t index, const Rows& rows,
                         const Frame& frame, std::vector<double>& scratch) {
     Observation seen{.feature = index, .siblings_now = nan_value};
-    Moved moved =
-        compare(feature.values, rows, nan_value, sensitivity_of(feature), scratch);
+    Moved moved = compare(feature.values, rows, nan_value, sensitivity_of(feature), scratch);
     const auto before = part(feature.values, rows.reference);
     const auto after = part(feature.values, rows.suspect);
     const double step = to_seconds(frame.step());
@@ -453,21 +452,20 @@ double apart(const Feature& feature, const Observation& seen, const std::vector<
     return compare(difference, rows, level, sensitivity, scratch, seen.own).deviations;
 }
 
+bool is_length(std::string_view signal) {
+    return signal == "engine.prompt_length" || signal == "engine.output_length";
+}
+
 /// Of a length of requests: who got longer ones than its siblings may well take longer over them,
 /// in proportion. Sets `longer` in all that is seen of the members' components.
 void note_lengths(const std::vector<std::size_t>& members, const Observations& all,
                   std::vector<Observation>& seen) {
-    std::vector<double> growth;
-    for (const std::size_t i : members) growth.push_back(seen[i].suspect / seen[i].baseline);
-    std::vector<double> sorted;
-    for (const double g : growth)
-        if (std::isfinite(g) && g > 0.0) sorted.push_back(g);
-    if (sorted.size() < 2) return;
-    const double usual = stats::median_in_place(sorted);
     std::map<std::string_view, double> longer;
-    for (std::size_t m = 0; m < members.size(); ++m)
-        if (const double apart = growth[m] / usual - longer_by_chance; apart > 1.0)
-            longer[all.features[members[m]].service] = std::min(longer_max, apart);
+    for (const std::size_t i : members) {
+        const double apart = seen[i].suspect / seen[i].siblings_now - longer_by_chance;
+        if (seen[i].relative > 0.0 && apart > 1.0)
+            longer[all.features[i].service] = std::min(longer_max, apart);
+    }
     if (longer.empty()) return;
     for (std::size_t i = 0; i < seen.size(); ++i)
         if (const auto found = longer.find(all.features[i].service); found != longer.end())
@@ -627,28 +625,32 @@ Result<Observations> observe(std::vector<Feature> features, const Frame& frame,
         if (fresh) jobs.push_back({.group = group, .signal = feature.signal});
         jobs[at->second].members.push_back(i);
     }
-    for (const Job& job : jobs)
-        if (job.signal == "engine.prompt_length" || job.signal == "engine.output_length")
-            note_lengths(job.members, all, seen);
-    parallel_for(jobs.size(), num_threads, [&](std::size_t begin, std::size_t end) {
-        std::vector<double> scratch;
-        for (std::size_t j = begin; j < end; ++j) {
-            if (stop.requested()) continue;
-            std::vector<const Feature*> members;
-            std::vector<Observation*> observed;
-            for (const std::size_t i : jobs[j].members) {
-                members.push_back(&all.features[i]);
-                observed.push_back(&seen[i]);
-            }
-            if (members.size() == 1)  // nobody else shows it: the load's as well as its own
-                jobs[j].common = observed.front()->own;
-            else if (members.size() == 2)
-                compare_two(members, observed, rows, to_seconds(frame.step()), scratch,
-                            jobs[j].common);
-            else
-                compare_with_siblings(members, observed, rows, to_seconds(frame.step()), scratch,
-                                      jobs[j].common);
+    // Lengths first: how far the others may part depends on them.
+    const auto lengths = std::stable_partition(
+        jobs.begin(), jobs.end(), [](const Job& job) { return is_length(job.signal); });
+    const auto compare_members = [&](Job& job, std::vector<double>& scratch) {
+        std::vector<const Feature*> members;
+        std::vector<Observation*> observed;
+        for (const std::size_t i : job.members) {
+            members.push_back(&all.features[i]);
+            observed.push_back(&seen[i]);
         }
+        const double step = to_seconds(frame.step());
+        if (members.size() == 1)  // nobody else shows it: the load's as well as its own
+            job.common = observed.front()->own;
+        else if (members.size() == 2)
+            compare_two(members, observed, rows, step, scratch, job.common);
+        else
+            compare_with_siblings(members, observed, rows, step, scratch, job.common);
+    };
+    std::vector<double> of_lengths;
+    for (auto job = jobs.begin(); job != lengths; ++job) compare_members(*job, of_lengths);
+    for (auto job = jobs.begin(); job != lengths; ++job) note_lengths(job->members, all, seen);
+    const auto num_lengths = static_cast<std::size_t>(lengths - jobs.begin());
+    parallel_for(jobs.size() - num_lengths, num_threads, [&](std::size_t begin, std::size_t end) {
+        std::vector<double> scratch;
+        for (std::size_t j = begin; j < end; ++j)
+            if (!stop.requested()) compare_members(jobs[num_lengths + j], scratch);
     });
     CULPRIT_TRY_STATUS(stop.check());
     for (const Job& job : jobs) all.groups[job.group].common[job.signal] = job.common;
