@@ -293,7 +293,8 @@ class Example:
         ruled_out = "; ".join(self.first["ruled_out"])
         spots = "\n".join(f"- {spot}" for spot in self.answer.get("blind_spots", []))
         meanwhile = self.first["meanwhile"]
-        block = "\n".join(line.rstrip() for line in self.printed.strip().splitlines())
+        block = "\n".join(line.rstrip() for line in self.printed.strip().splitlines()
+                          if not line.startswith(("method ", "more ")))  # differ from run to run, point to more
         return f"""# One incident, from raw signals to the answer
 
 Made by `tools/worked_example.py build/release/bin/culprit` from `{self.case}`, a window of the
