@@ -53,7 +53,7 @@ Incident make_fleet(std::size_t num_replicas) {
             for (std::size_t r = 0; r < num_rows; ++r) {
                 const bool hit = replica == broken && r >= alert_row && signal < 3;
                 const double factor = !hit ? 1.0 : signal == 2 ? 1.8 : 0.5;
-                values[c * num_rows + r] = 100.0 * factor * (1.0 + 0.02 * random.normal());
+                values.get()[c * num_rows + r] = 100.0 * factor * (1.0 + 0.02 * random.normal());
             }
         }
     });

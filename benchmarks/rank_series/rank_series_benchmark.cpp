@@ -37,7 +37,7 @@ Incident make_incident(std::size_t num_series) {
             Random random(c);
             const double shift = c % 1000 == 7 ? 5.0 + random.uniform() : 0.0;
             for (std::size_t r = 0; r < num_rows; ++r)
-                values[c * num_rows + r] =
+                values.get()[c * num_rows + r] =
                     100.0 + random.uniform() + random.uniform() + (r < alert_row ? 0.0 : shift);
         }
     });

@@ -91,10 +91,13 @@ int run(const char* path, int repeat, unsigned num_threads) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
     if (argc != 4 || argv[1][0] == '-') {
         std::puts("read_table: nothing to time; benchmarks/against_pandas.py calls it with a file");
         return 0;
     }
     return run(argv[1], std::atoi(argv[2]), static_cast<unsigned>(std::atoi(argv[3])));
+} catch (const std::exception& problem) {
+    std::fprintf(stderr, "read_table: %s\n", problem.what());
+    return 1;
 }

@@ -17,8 +17,6 @@
 namespace culprit {
 namespace {
 
-using testing::ElementsAre;
-
 // The CPDAG by definition: DAGs with the same separations form a class; an arrow that all members
 // share is directed, every other edge is not.
 std::map<std::vector<bool>, std::vector<MixedGraph>> classes_of_dags(std::size_t n) {

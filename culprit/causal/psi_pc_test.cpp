@@ -12,7 +12,6 @@
 namespace culprit {
 namespace {
 
-using testing::Contains;
 using testing::ElementsAre;
 
 // The permutations of numpy's legacy generator: MT19937, masked rejection, Fisher-Yates from the

@@ -9,7 +9,8 @@ namespace culprit {
 /// `num_observed` nodes are the variables; the rest of the graph is latent.
 class SeparationOracle : public IndependenceTest {
 public:
-    explicit SeparationOracle(MixedGraph graph) : SeparationOracle(graph, graph.num_nodes()) {}
+    explicit SeparationOracle(const MixedGraph& graph)
+        : SeparationOracle(graph, graph.num_nodes()) {}
     SeparationOracle(MixedGraph graph, std::size_t num_observed)
         : graph_(std::move(graph)), num_observed_(num_observed) {}
 

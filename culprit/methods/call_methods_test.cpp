@@ -11,8 +11,6 @@
 namespace culprit {
 namespace {
 
-using testing::ElementsAre;
-
 constexpr std::size_t num_rows = 120;
 constexpr std::size_t alert_row = 80;
 

@@ -10,7 +10,6 @@
 namespace culprit {
 namespace {
 
-using testing::Contains;
 using testing::IsEmpty;
 using testing::Not;
 

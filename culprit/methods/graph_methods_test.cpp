@@ -12,7 +12,6 @@
 namespace culprit {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 Incident incident_of(std::vector<std::string> names, Matrix values, std::size_t alert_row) {

@@ -360,6 +360,7 @@ TEST(CaseSplit, FoldersSayItElseTheNameDecides) {
     EXPECT_EQ(split_of({.path = "set/dev/web_cpu/1", .id = "x"}), Split::dev);
     EXPECT_EQ(split_of({.path = "set/test/web_cpu/1/", .id = "x"}), Split::test);
     std::vector<CaseLocation> cases;
+    cases.reserve(200);
     for (int i = 0; i < 200; ++i)
         cases.push_back({.path = "set/web_cpu/1", .id = "set/web_cpu/" + std::to_string(i)});
     const std::size_t dev = cases_of(cases, Split::dev).size();

@@ -76,12 +76,12 @@ TEST(HostileInputTest, Traces) {
             static_cast<void>(decode_jaeger_trace(text, store));
         });
     const std::string deep = std::string(200'000, '[') + std::string(200'000, ']');
-    TelemetryStore store;
+    TelemetryStore kept;
     EXPECT_TRUE(decode_jaeger_trace(R"({"traceID":"t","spans":[{"traceID":"t","spanID":"a",
         "operationName":"x","startTime":1,"duration":2,"processID":"p",
         "tags":[{"key":"error","value":)" +
                                         deep + R"(}]}],"processes":{"p":{"serviceName":"s"}}})",
-                                    store));
+                                    kept));
     expect_survives(
         R"({"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":
             {"stringValue":"s"}}]},"scopeSpans":[{"spans":[{"traceId":"AAAAAAAAAAAAAAAAAAAAAA==",
