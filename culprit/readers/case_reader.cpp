@@ -12,6 +12,7 @@
 #include "culprit/readers/case_label.h"
 #include "culprit/readers/case_layout.h"
 #include "culprit/readers/columnar_file.h"
+#include "culprit/readers/component_names.h"
 #include "culprit/readers/derived_series.h"
 #include "culprit/readers/file_bytes.h"
 #include "culprit/readers/log_reader.h"
@@ -114,7 +115,7 @@ Status FolderReader::read_metrics() {
                                 name.ends_with(".json")
                                     ? read_metrics_json(bytes, problems)
                                     : read_metric_table(bytes, problems, options_.num_threads));
-                    case_.incident.metrics = std::move(table.frame);
+                    CULPRIT_TRY(case_.incident.metrics, name_components(table.frame));
                     case_.incident.text_columns = std::move(table.text_columns);
                     return {};
                 }));

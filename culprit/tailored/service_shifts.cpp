@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "culprit/base/parallel.h"
+#include "culprit/tailored/running_totals.h"
 
 namespace culprit::tailored {
 namespace {
@@ -12,7 +13,9 @@ namespace {
 ShiftEvidence evidence_of(const Frame& frame, const Windows& windows, const ColumnShift& moved) {
     const Column& column = frame.column(moved.column);
     const RowRange rows = rows_in(frame, windows.search);
-    const auto values = frame.values(moved.column).subspan(rows.first, rows.size());
+    const std::span<const double> all =
+        moved.derived.empty() ? frame.values(moved.column) : std::span(moved.derived);
+    const auto values = all.subspan(rows.first, rows.size());
     ShiftEvidence evidence{.column = column.name,
                            .unit = column.unit,
                            .baseline = moved.shift.location,
@@ -34,21 +37,63 @@ ShiftEvidence evidence_of(const Frame& frame, const Windows& windows, const Colu
     return evidence;
 }
 
+/// The farthest that the mean of `length` successive values strayed from the location, in scales.
+double excursion_of(std::span<const double> before, const stats::Shift& shift, std::size_t length) {
+    if (!(shift.scale > 0.0)) return 0.0;
+    length = std::clamp<std::size_t>(length, 1, std::max<std::size_t>(1, before.size() / 2));
+    double farthest = 0.0;
+    double sum = 0.0;
+    double count = 0.0;
+    for (std::size_t i = 0; i < before.size(); ++i) {
+        if (std::isfinite(before[i])) {
+            sum += before[i] - shift.location;
+            count += 1.0;
+        }
+        if (i >= length && std::isfinite(before[i - length])) {
+            sum -= before[i - length] - shift.location;
+            count -= 1.0;
+        }
+        if (i + 1 >= length && count > 0.0)
+            farthest = std::max(farthest, std::abs(sum / count) / shift.scale);
+    }
+    return farthest;
+}
+
+/// A series that was zero all the time: how surprising the rows are in which it is not.
+double surprise_of(std::span<const double> before, std::span<const double> after) {
+    double present = 0.0;
+    for (const double v : after) present += std::isfinite(v) && v != 0.0 ? 1.0 : 0.0;
+    return stats::count_shift(0.0, static_cast<double>(before.size()), present,
+                              static_cast<double>(after.size()));
+}
+
+void compare(std::span<const double> before, std::span<const double> after,
+             std::vector<double>& scratch, ColumnShift& moved) {
+    const auto shift = stats::robust_shift(before, after, scratch);
+    if (!shift) return;
+    moved.shift = *shift;
+    moved.excursion = excursion_of(before, *shift, after.size());
+    if (shift->scale == 0.0 && shift->suspect_mean != 0.0)
+        moved.shift.score = surprise_of(before, after);
+}
+
 }  // namespace
 
 Result<std::vector<ColumnShift>> column_shifts(const Frame& frame, const Windows& windows,
                                                const Stop& stop, unsigned num_threads) {
     std::vector<ColumnShift> shifts;
     shifts.reserve(frame.num_columns());
+    const PlainSeries plain(frame);
     for (std::size_t c = 0; c < frame.num_columns(); ++c) {
         const Column& column = frame.column(c);
         std::string service =
             column.service.empty() ? service_of_name(column.name) : column.service;
         if (service.empty()) continue;
-        shifts.push_back(
-            {.column = c,
-             .service = std::move(service),
-             .family = family_of(column.metric.empty() ? column.name : column.metric)});
+        if (!plain.is_used(c)) continue;
+        const std::string_view metric = column.metric.empty() ? column.name : column.metric;
+        shifts.push_back({.column = c,
+                          .service = std::move(service),
+                          .family = family_of(plain.is_count(c) ? "requests" : metric)});
     }
     const RowRange before = rows_in(frame, windows.reference);
     const RowRange after = rows_in(frame, windows.suspect);
@@ -59,11 +104,13 @@ Result<std::vector<ColumnShift>> column_shifts(const Frame& frame, const Windows
             std::vector<double> scratch;
             for (std::size_t i = begin; i < end && !stopped; ++i) {
                 if (i % 256 == 0 && stop.requested()) stopped = true;
-                const auto values = frame.values(shifts[i].column);
-                const auto shift =
-                    stats::robust_shift(values.subspan(before.first, before.size()),
-                                        values.subspan(after.first, after.size()), scratch);
-                if (shift) shifts[i].shift = *shift;
+                if (plain.is_derived(shifts[i].column))
+                    shifts[i].derived = plain.values(shifts[i].column);
+                const std::span<const double> values = shifts[i].derived.empty()
+                                                           ? frame.values(shifts[i].column)
+                                                           : std::span(shifts[i].derived);
+                compare(values.subspan(before.first, before.size()),
+                        values.subspan(after.first, after.size()), scratch, shifts[i]);
             }
         },
         256);
