@@ -110,6 +110,12 @@ bool says_per_second(const Words& w) {
     return w.size() > 1 && w.last() == "s" && !speaks_of_time(w);  // "tokens_s", "disk_write_mb_s"
 }
 
+bool is_number(std::string_view word) { return std::ranges::all_of(word, is_digit); }
+
+bool is_metric_word(std::string_view word) {
+    return is_number(word) || vocabulary().contains(word) || statistic_of(word) != Statistic::none;
+}
+
 std::string gpu_signal(const Words& w) {
     const bool memory = w.starts({"mem", "vram", "fb", "gram"});
     if (w.starts({"xid"})) return "gpu.xid";
@@ -299,11 +305,19 @@ NamedByHand read_metric_words(std::string_view metric) {
 
 bool is_all_metric_words(std::string_view metric) {
     const auto words = words_of(metric);
-    if (words.empty()) return false;
-    return std::ranges::all_of(words, [](const std::string& word) {
-        if (vocabulary().contains(word) || statistic_of(word) != Statistic::none) return true;
-        return std::ranges::all_of(word, is_digit) && !word.empty();
-    }) && !std::ranges::all_of(words.front(), is_digit);
+    return !words.empty() && !is_number(words.front()) &&
+           std::ranges::all_of(words, is_metric_word);
+}
+
+bool is_readable_metric(std::string_view metric) {
+    constexpr std::array<std::string_view, 8> places = {"proxy",   "upstream", "router", "client",
+                                                        "service", "server",   "http",   "grpc"};
+    auto words = words_of(metric);
+    std::erase_if(words, [&](const std::string& word) {
+        return std::ranges::find(places, word) != places.end();
+    });
+    return !words.empty() && !is_number(words.front()) &&
+           std::ranges::all_of(words, is_metric_word);
 }
 
 }  // namespace culprit

@@ -69,6 +69,9 @@ TEST(MetricWords, WordsForMeasurementsNameNoComponent) {
     EXPECT_TRUE(is_all_metric_words("e2e_latency_p95"));
     EXPECT_TRUE(is_all_metric_words("disk_io_mb_s"));
     EXPECT_FALSE(is_all_metric_words("gateway_latency"));
+    EXPECT_FALSE(is_all_metric_words("proxy_latency_ms"));
+    EXPECT_TRUE(is_readable_metric("proxy_latency_ms"));
+    EXPECT_FALSE(is_readable_metric("proxy"));
     EXPECT_FALSE(is_all_metric_words("0_queue_size"));
     EXPECT_FALSE(is_all_metric_words(""));
 }

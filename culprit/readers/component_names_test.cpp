@@ -67,6 +67,19 @@ TEST(ComponentNames, OtherSeparators) {
     EXPECT_EQ(dots[3], Split("engine-01", "engine.queued"));
 }
 
+TEST(ComponentNames, AMetricOfAnExporterIsKeptWhole) {
+    const auto found = named({"haproxy/haproxy_backend_response_time_average_seconds",
+                              "haproxy/haproxy_backend_current_queue",
+                              "haproxy/haproxy_backend_current_sessions",
+                              "llama-1/haproxy_server_response_time_average_seconds",
+                              "llama-2/haproxy_server_response_time_average_seconds",
+                              "llama-1/llamacpp:requests_processing",
+                              "llama-2/llamacpp:requests_processing"});
+    EXPECT_EQ(found[0], Split("haproxy", "haproxy_backend_response_time_average_seconds"));
+    EXPECT_EQ(found[4], Split("llama-2", "haproxy_server_response_time_average_seconds"));
+    EXPECT_EQ(found[6], Split("llama-2", "llamacpp:requests_processing"));
+}
+
 TEST(ComponentNames, LabelsNameThePod) {
     const auto frame = name_components(
         table_of({R"(vllm:num_requests_running{pod="llama-7f9c-x2kq",engine="0"})",

@@ -15,6 +15,7 @@
 #include "culprit/base/parallel.h"
 #include "culprit/catalogue/metric_words.h"
 #include "culprit/catalogue/narrowed.h"
+#include "culprit/tailored/evidence.h"
 #include "culprit/tailored/running_totals.h"
 
 namespace culprit::tailored {
@@ -95,7 +96,7 @@ bool is_exporters(std::string_view metric) {
 }
 
 Meaning meaning_of_words(std::string_view metric) {
-    if (is_exporters(metric) || !is_all_metric_words(metric)) return {};
+    if (is_exporters(metric) || !is_readable_metric(metric)) return {};
     NamedByHand named = read_metric_words(metric);
     if (named.signal.empty()) return {};
     Meaning meaning{.signal = std::move(named.signal),
@@ -352,6 +353,7 @@ public:
         leave_shares(features);
         add_frontend_residual(features);
         add_kv_full(features);
+        name_the_proxy(features);
         return features;
     }
 
@@ -468,6 +470,8 @@ private:
             for (double& v : feature.values) v /= step;
         } else if (!parts.rate.empty()) {
             feature.kind = FeatureKind::rate;
+            // Errors per second are few events too, whoever divided them.
+            feature.counts_events = family_of_signal(feature.signal) == SignalFamily::errors;
             feature.values = std::move(parts.rate);
         } else if (!parts.level.empty()) {
             if (parts.is_mean) feature.kind = FeatureKind::average;
@@ -551,6 +555,24 @@ private:
                 features.push_back(std::move(rate));
             }
         }
+    }
+
+    /// Where some components are engines and one other counts requests, it stands before them: its
+    /// requests are the arrivals, whatever it is called.
+    static void name_the_proxy(std::vector<Feature>& features) {
+        std::set<std::string> engines;
+        std::set<std::string> counting;
+        for (const Feature& f : features) {
+            if (f.signal.starts_with("engine.") || f.signal.starts_with("gpu."))
+                engines.insert(f.service);
+            if (f.signal == "proxy.requests") return;
+            if (f.signal == "istio_requests_total") counting.insert(f.service);
+        }
+        std::erase_if(counting, [&](const std::string& name) { return engines.contains(name); });
+        if (engines.empty() || counting.size() != 1) return;
+        for (Feature& f : features)
+            if (f.signal == "istio_requests_total" && f.service == *counting.begin())
+                f.signal = "proxy.requests";
     }
 
     /// More packets are more segments sent again: where their share is known, the count tells

@@ -106,6 +106,12 @@ TEST(Features, LabelsSayWhatASeriesMeans) {
     EXPECT_EQ(find(features, "engine.running")->values[1], 4.0);
 }
 
+TEST(Features, ErrorsPerSecondAreEvents) {
+    const auto features = features_of_series({{"errors_per_second", {}, {0, 0.1, 0}}});
+    ASSERT_NE(find(features, "ray_serve_deployment_error_counter_total"), nullptr);
+    EXPECT_TRUE(find(features, "ray_serve_deployment_error_counter_total")->counts_events);
+}
+
 TEST(Features, AnExportersUnknownMetricIsNotReadByItsWords) {
     const auto features = features_of_series({{"node_memory_SwapFree_bytes", {}, {1, 2}},
                                               {"go_memstats_heap_inuse_bytes", {}, {1, 2}},

@@ -10,6 +10,8 @@
 namespace culprit::tailored {
 namespace {
 
+constexpr std::size_t suspect_rows_min = 10;
+
 ShiftEvidence evidence_of(const Frame& frame, const Windows& windows, const ColumnShift& moved) {
     const Column& column = frame.column(moved.column);
     const RowRange rows = rows_in(frame, windows.search);
@@ -67,11 +69,25 @@ double surprise_of(std::span<const double> before, std::span<const double> after
                               static_cast<double>(after.size()));
 }
 
+/// One row in ten or more decides nothing: a glitch of an exporter, one slow request. The suspect
+/// mean is taken without the row that is farthest from the location.
+void leave_out_one(std::span<const double> after, stats::Shift& shift) {
+    if (shift.num_suspect < suspect_rows_min || !(shift.scale > 0.0)) return;
+    double farthest = shift.location;
+    for (const double v : after)
+        if (std::isfinite(v) && std::abs(v - shift.location) > std::abs(farthest - shift.location))
+            farthest = v;
+    const auto n = static_cast<double>(shift.num_suspect);
+    shift.suspect_mean = (shift.suspect_mean * n - farthest) / (n - 1.0);
+    shift.score = (shift.suspect_mean - shift.location) / shift.scale;
+}
+
 void compare(std::span<const double> before, std::span<const double> after,
              std::vector<double>& scratch, ColumnShift& moved) {
     const auto shift = stats::robust_shift(before, after, scratch);
     if (!shift) return;
     moved.shift = *shift;
+    leave_out_one(after, moved.shift);
     moved.excursion = excursion_of(before, *shift, after.size());
     if (shift->scale == 0.0 && shift->suspect_mean != 0.0)
         moved.shift.score = surprise_of(before, after);
