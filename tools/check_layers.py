@@ -22,7 +22,7 @@ ALLOWED = {
     "scorecard": {"simulator", "tailored", "signatures", "readers", "rca", "frame", "base"},
     "methods": {"tailored", "rca", "causal", "stats", "graph", "logs", "frame", "catalogue", "base"},
     "explain": {"rca", "stats", "logs", "frame", "catalogue", "base"},
-    "readers": {"rca", "logs", "frame", "base"},
+    "readers": {"rca", "logs", "frame", "catalogue", "base"},
     "faults": {"rca", "frame", "base"},
     "telemetry": {"signatures", "readers", "rca", "logs", "frame", "catalogue", "base"},
     "receiver": {"telemetry", "base"},

@@ -94,6 +94,19 @@ std::string_view without_port(std::string_view instance) {
     return colon == std::string_view::npos ? instance : instance.substr(0, colon);
 }
 
+/// A dotted name of OpenTelemetry as its exporters to Prometheus write it: "_" for ".", and perhaps
+/// the unit at the end.
+std::vector<std::string> translations_of(std::string_view name) {
+    std::vector<std::string> names;
+    if (name.find('.') == std::string_view::npos) return names;
+    std::string plain(name);
+    for (char& c : plain)
+        if (c == '.') c = '_';
+    for (const char* unit : {"", "_seconds", "_bytes", "_ratio", "_milliseconds"})
+        names.push_back(plain + unit);
+    return names;
+}
+
 // The first of `wanted` that the labels have and that is not empty.
 std::string_view first_of(const Labels& labels, std::initializer_list<std::string_view> wanted) {
     for (const std::string_view label : wanted) {
@@ -153,6 +166,8 @@ Result<Catalogue> Catalogue::parse(std::string_view signals_csv, std::string_vie
         names.insert(names.begin(), signal.name);
         for (const std::string& name : names) {
             const auto [entry, is_new] = catalogue.by_name_.try_emplace(name, index);
+            for (const std::string& translated : translations_of(name))
+                catalogue.by_name_.try_emplace(translated, index);
             if (is_new) continue;
             const Signal& other = catalogue.signals_[entry->second];
             if (other.where == signal.where)
@@ -276,7 +291,7 @@ Entity Catalogue::entity_of(const Signal* signal, const Labels& labels) const {
     switch (entity.kind) {
         case EntityKind::link: {
             const auto from = first_of(known, {"source"});
-            const auto to = first_of(known, {"destination", "service"});
+            const auto to = first_of(known, {"destination", "server", "model", "service"});
             entity.name = from.empty() ? std::string(to) : fmt::format("{}>{}", from, to);
             entity.service = or_else(to, pod);
             break;
@@ -303,12 +318,16 @@ Entity Catalogue::entity_of(const Signal* signal, const Labels& labels) const {
         case EntityKind::proxy:
             entity.service = or_else(pod, first_of(known, {"replica", "service"}));
             if (entity.service.empty()) entity.service = or_else(instance, host);
+            if (entity.service.empty()) entity.service = first_of(known, {"model", "job"});
             entity.name = entity.service;
             if (const auto engine = first_of(known, {"engine"}); !engine.empty() && engine != "0")
                 entity.name += fmt::format("/engine{}", engine);
             break;
         default:
             entity.service = or_else(pod, first_of(known, {"service", "deployment"}));
+            // Containers without Kubernetes are told apart by their own names.
+            if (pod.empty() && entity.kind == EntityKind::container)
+                entity.service = or_else(first_of(known, {"container", "name"}), entity.service);
             if (entity.service.empty()) entity.service = or_else(host, first_of(known, {"job"}));
             entity.name = entity.service;
             if (entity.kind == EntityKind::container)

@@ -11,6 +11,7 @@
 #include "culprit/readers/case_label.h"
 #include "culprit/readers/case_layout.h"
 #include "culprit/readers/columnar_file.h"
+#include "culprit/readers/component_names.h"
 #include "culprit/readers/derived_series.h"
 #include "culprit/readers/file_bytes.h"
 #include "culprit/readers/log_reader.h"
@@ -117,7 +118,7 @@ Status FolderReader::read_metrics() {
                     if (table.frame.num_rows() == 0)
                         CULPRIT_TRY_STATUS(
                             problems.note("no rows", {}, "expected rows of values, found none"));
-                    case_.incident.metrics = std::move(table.frame);
+                    CULPRIT_TRY(case_.incident.metrics, name_components(table.frame));
                     case_.incident.text_columns = std::move(table.text_columns);
                     return {};
                 }));

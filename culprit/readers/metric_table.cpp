@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -24,6 +26,16 @@ namespace {
 constexpr std::size_t chunk_bytes_min = std::size_t{1} << 18U;
 constexpr std::size_t huge_page_bytes = std::size_t{1} << 21U;
 
+// What the field and its tools call the column of times, best first.
+constexpr std::array<std::string_view, 9> time_names = {
+    "time", "timestamp", "datetime", "date_time", "@timestamp", "ts", "_time", "epoch", "unix_time"};
+
+bool equal_but_for_case(std::string_view field, std::string_view lower) {
+    return std::equal(field.begin(), field.end(), lower.begin(), lower.end(), [](char a, char b) {
+        return std::tolower(static_cast<unsigned char>(a)) == b;
+    });
+}
+
 struct Header {
     RowLayout layout;
     std::vector<std::string> names;  // of the value columns
@@ -39,8 +51,10 @@ Result<Header> read_header(const CsvCursor& cursor, ProblemList& problems) {
     Header header;
     RowLayout& layout = header.layout;
     layout.target.assign(fields.size(), no_column);
-    for (const std::string_view wanted : {"time", "timestamp"}) {
-        const auto found = std::find(fields.begin(), fields.end(), wanted);
+    for (const std::string_view wanted : time_names) {
+        const auto found = std::find_if(fields.begin(), fields.end(), [&](std::string_view field) {
+            return equal_but_for_case(field, wanted);
+        });
         if (layout.time_field == no_column && found != fields.end())
             layout.time_field = static_cast<std::size_t>(found - fields.begin());
     }

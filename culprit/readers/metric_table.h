@@ -15,9 +15,9 @@ struct MetricTable {
     std::vector<std::string> text_columns;  ///< columns of words: pod names, addresses
 };
 
-/// Reads a table of series: a header, a time column ("time" or "timestamp"), number columns. Parses
-/// straight into column-major storage, in pieces on `num_threads` threads; the result does not
-/// depend on their number.
+/// Reads a table of series: a header, a time column ("time", "timestamp", "datetime", "ts" and the
+/// like, in any case), number columns. Parses straight into column-major storage, in pieces on
+/// `num_threads` threads; the result does not depend on their number.
 ///
 /// Cells: see parse_cell; infinite ones count as missing, and as a problem. A column in which more
 /// than half of the filled cells are no numbers is a text column; in the others each such cell is a

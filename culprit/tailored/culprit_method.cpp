@@ -1,6 +1,8 @@
 #include "culprit/tailored/culprit_method.h"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -11,6 +13,7 @@
 #include "culprit/tailored/generic_score.h"
 #include "culprit/tailored/hypotheses.h"
 #include "culprit/tailored/log_features.h"
+#include "culprit/tailored/quiet.h"
 #include "culprit/tailored/span_features.h"
 #include "culprit/tailored/symptom.h"
 
@@ -20,18 +23,36 @@ namespace {
 constexpr std::size_t evidence_per_service = 4;
 constexpr std::size_t findings_max = 5;
 
+/// Faults that strike any system: of hosts, containers, links, and of the load.
+FaultLibrary faults_of_any_system(const FaultLibrary& library) {
+    constexpr std::array<std::string_view, 6> components = {"host",    "container", "link",
+                                                            "service", "replica",   "deployment"};
+    std::vector<FaultSignature> kept;
+    for (const FaultSignature& fault : library.signatures())
+        if (std::ranges::find(components, fault.component) != components.end())
+            kept.push_back(fault);
+    return FaultLibrary::of(std::move(kept));
+}
+
 class Culprit : public Method {
 public:
     Culprit() = default;
     Culprit(FaultLibrary library, Experience experience)
-        : library_(std::move(library)), experience_(std::move(experience)) {}
+        : library_(std::move(library)),
+          any_system_(faults_of_any_system(*library_)),
+          experience_(std::move(experience)) {}
     const MethodInfo& info() const override { return info_; }
     Result<Diagnosis> diagnose(const Incident& incident, const RunContext& context) const override;
 
 private:
     const FaultLibrary& library() const { return library_ ? *library_ : FaultLibrary::builtin(); }
+    const FaultLibrary& any_system() const {
+        static const FaultLibrary shipped = faults_of_any_system(FaultLibrary::builtin());
+        return any_system_ ? *any_system_ : shipped;
+    }
 
     std::optional<FaultLibrary> library_;
+    std::optional<FaultLibrary> any_system_;  // of `library_`
     Experience experience_;
     MethodInfo info_ = {
         .name = "culprit",
@@ -57,11 +78,75 @@ private:
                      "0: signals of one kind are independent, 1: they are one signal"}}};
 };
 
-/// Does the incident show an LLM engine or a GPU?
+/// Does the incident show an LLM engine or a GPU? Queues, requests in work and their latency are to
+/// be found in any system.
 bool knows_the_system(const std::vector<tailored::Feature>& features) {
-    return std::ranges::any_of(features, [](const tailored::Feature& f) {
-        return f.signal.starts_with("engine.") || f.signal.starts_with("gpu.");
+    constexpr std::array<std::string_view, 7> anywhere = {
+        "engine.waiting",   "engine.running", "engine.queue_time", "engine.e2e",
+        "engine.completed", "engine.aborted", "engine.batch"};
+    return std::ranges::any_of(features, [&](const tailored::Feature& f) {
+        return f.signal.starts_with("gpu.") ||
+               (f.signal.starts_with("engine.") &&
+                std::ranges::find(anywhere, f.signal) == anywhere.end());
     });
+}
+
+/// For systems of which no more is known than how far each service moved: which service is the
+/// generic score's, whether anything moved at all the quiet time's, and which fault it is, or
+/// whether only the load changed, the signatures'.
+Status add_generic_findings(const Incident& incident, const RunContext& context,
+                            const FaultLibrary& library, const tailored::HypothesisOptions& options,
+                            std::vector<tailored::Feature> features,
+                            const tailored::GenericScore& generic, std::vector<Suspect>& suspects,
+                            Diagnosis& diagnosis) {
+    CULPRIT_TRY(const tailored::Observations seen,
+                tailored::observe(std::move(features), incident.metrics, generic.windows,
+                                  context.stop, context.num_threads));
+    const tailored::LogMatches logs = tailored::match_logs(incident, generic.windows, library);
+    CULPRIT_TRY_STATUS(context.stop.check());
+    std::vector<tailored::Hypothesis> hypotheses =
+        tailored::weigh(seen, incident, generic.windows, library, logs, options);
+    double load = 0.0;
+    std::map<std::string, double> local;
+    for (const tailored::Hypothesis& h : hypotheses)
+        if (h.component.empty())
+            load += h.kind == tailored::HypothesisKind::fault ? h.probability : 0.0;
+        else
+            local[h.component] += h.probability;
+    double somebody = 0.0;
+    for (const auto& [service, probability] : local) somebody += probability;
+    const double nothing = tailored::probability_of_nothing(tailored::unrest(generic));
+    const double load_share = load > 0.0 ? load / (load + somebody) : 0.0;
+    double highest = 0.0;
+    for (const Suspect& suspect : suspects) highest = std::max(highest, suspect.score);
+    double total = 0.0;
+    for (const Suspect& suspect : suspects) total += std::exp(suspect.score - highest);
+    std::map<std::string, double> blame;
+    for (Suspect& suspect : suspects) {
+        const double share = std::exp(suspect.score - highest) / total;
+        suspect.score = (1.0 - nothing) * (1.0 - load_share) * share;
+        blame[suspect.service] = suspect.score;
+        if (!local.contains(suspect.service))
+            hypotheses.push_back({.kind = tailored::HypothesisKind::unknown,
+                                  .component = suspect.service,
+                                  .seen_at = suspect.service,
+                                  .probability = suspect.score});
+    }
+    for (tailored::Hypothesis& h : hypotheses) {
+        if (h.kind == tailored::HypothesisKind::nothing)
+            h.probability = nothing;
+        else if (h.component.empty())
+            h.probability *= load > 0.0 ? (1.0 - nothing) * load_share / load : 0.0;
+        else if (const auto known = local.find(h.component); known != local.end())
+            h.probability *= known->second > 0.0 ? blame[h.component] / known->second : 0.0;
+    }
+    std::ranges::stable_sort(
+        hypotheses, [](const auto& a, const auto& b) { return a.probability > b.probability; });
+    diagnosis.nobody = nothing + (1.0 - nothing) * load_share;
+    const tailored::Weighed weighed{hypotheses, seen, logs, incident, generic.windows};
+    diagnosis.symptom = tailored::symptom_of(seen, incident, generic.windows);
+    diagnosis.findings = tailored::explain(weighed, findings_max);
+    return {};
 }
 
 /// Puts the posterior over (component, fault) into the diagnosis; a service's score becomes the
@@ -122,23 +207,25 @@ Result<Diagnosis> Culprit::diagnose(const Incident& incident, const RunContext& 
     Diagnosis diagnosis{.notes = generic.notes};
     CULPRIT_TRY(auto features, tailored::features_of(incident, Catalogue::builtin(), context.stop,
                                                      context.num_threads));
+    const FaultLibrary none;
+    const tailored::HypothesisOptions options = {
+        .correlation = {.temper = context.option(info_, "temper"),
+                        .power = context.option(info_, "correlation")},
+        .nothing_prior = context.option(info_, "nothing_prior"),
+        .experience = &experience_,
+        .use_siblings = on("siblings"),
+        .use_order = on("order"),
+        .num_threads = context.num_threads};
     if (knows_the_system(features) || (used.spans && tailored::speaks_of_inference(*used.spans))) {
         if (used.spans) tailored::add_span_features(features, *used.spans, used.metrics);
         if (used.logs)
             tailored::add_log_features(features, *used.logs, used.metrics, generic.windows);
-        const FaultLibrary none;
-        CULPRIT_TRY_STATUS(
-            add_findings(used, context, on("signatures") ? library() : none,
-                         {.correlation = {.temper = context.option(info_, "temper"),
-                                          .power = context.option(info_, "correlation")},
-                          .nothing_prior = context.option(info_, "nothing_prior"),
-                          .experience = &experience_,
-                          .use_siblings = on("siblings"),
-                          .use_order = on("order"),
-                          .num_threads = context.num_threads},
-                         std::move(features), generic.windows, suspects, diagnosis));
+        CULPRIT_TRY_STATUS(add_findings(used, context, on("signatures") ? library() : none, options,
+                                        std::move(features), generic.windows, suspects, diagnosis));
     } else {
-        diagnosis.symptom = tailored::symptom_of({}, used, generic.windows);
+        CULPRIT_TRY_STATUS(add_generic_findings(used, context,
+                                                on("signatures") ? any_system() : none, options,
+                                                std::move(features), generic, suspects, diagnosis));
     }
     diagnosis.ranking = Ranking::from(std::move(suspects));
     if (diagnosis.ranking.empty() || diagnosis.ranking.suspects().front().score <= 0.0) {

@@ -12,11 +12,9 @@ using testing::ElementsAre;
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 std::vector<Feature> one(std::vector<double> clock, std::vector<double> used, const char* unit) {
-    return {{.service = "r0", .signal = "gpu.sm_clock", .unit = "Hz", .values = std::move(clock)},
-            {.service = "r0",
-             .signal = "gpu.utilization",
-             .unit = unit,
-             .values = std::move(used)}};
+    return {
+        {.service = "r0", .signal = "gpu.sm_clock", .unit = "Hz", .values = std::move(clock)},
+        {.service = "r0", .signal = "gpu.utilization", .unit = unit, .values = std::move(used)}};
 }
 
 TEST(IdleClock, IsWhatItWasUnderWork) {

@@ -8,14 +8,19 @@
 #include <unordered_map>
 
 #include "culprit/base/parallel.h"
+#include "culprit/tailored/running_totals.h"
 
 namespace culprit::tailored {
 namespace {
 
+constexpr std::size_t suspect_rows_min = 10;
+
 ShiftEvidence evidence_of(const Frame& frame, const Windows& windows, const ColumnShift& moved) {
     const Column& column = frame.column(moved.column);
     const RowRange rows = rows_in(frame, windows.search);
-    const auto values = frame.values(moved.column).subspan(rows.first, rows.size());
+    const std::span<const double> all =
+        moved.derived.empty() ? frame.values(moved.column) : std::span(moved.derived);
+    const auto values = all.subspan(rows.first, rows.size());
     ShiftEvidence evidence{.column = column.name,
                            .unit = column.unit,
                            .baseline = moved.shift.location,
@@ -37,19 +42,77 @@ ShiftEvidence evidence_of(const Frame& frame, const Windows& windows, const Colu
     return evidence;
 }
 
+/// The farthest that the mean of `length` successive values strayed from the location, in scales.
+double excursion_of(std::span<const double> before, const stats::Shift& shift, std::size_t length) {
+    if (!(shift.scale > 0.0)) return 0.0;
+    length = std::clamp<std::size_t>(length, 1, std::max<std::size_t>(1, before.size() / 2));
+    double farthest = 0.0;
+    double sum = 0.0;
+    double count = 0.0;
+    for (std::size_t i = 0; i < before.size(); ++i) {
+        if (std::isfinite(before[i])) {
+            sum += before[i] - shift.location;
+            count += 1.0;
+        }
+        if (i >= length && std::isfinite(before[i - length])) {
+            sum -= before[i - length] - shift.location;
+            count -= 1.0;
+        }
+        if (i + 1 >= length && count > 0.0)
+            farthest = std::max(farthest, std::abs(sum / count) / shift.scale);
+    }
+    return farthest;
+}
+
+/// A series that was zero all the time: how surprising the rows are in which it is not.
+double surprise_of(std::span<const double> before, std::span<const double> after) {
+    double present = 0.0;
+    for (const double v : after) present += std::isfinite(v) && v != 0.0 ? 1.0 : 0.0;
+    return stats::count_shift(0.0, static_cast<double>(before.size()), present,
+                              static_cast<double>(after.size()));
+}
+
+/// One row in ten or more decides nothing: a glitch of an exporter, one slow request. The suspect
+/// mean is taken without the row that is farthest from the location.
+void leave_out_one(std::span<const double> after, stats::Shift& shift) {
+    if (shift.num_suspect < suspect_rows_min || !(shift.scale > 0.0)) return;
+    double farthest = shift.location;
+    for (const double v : after)
+        if (std::isfinite(v) && std::abs(v - shift.location) > std::abs(farthest - shift.location))
+            farthest = v;
+    const auto n = static_cast<double>(shift.num_suspect);
+    shift.suspect_mean = (shift.suspect_mean * n - farthest) / (n - 1.0);
+    shift.score = (shift.suspect_mean - shift.location) / shift.scale;
+}
+
+void compare(std::span<const double> before, std::span<const double> after,
+             std::vector<double>& scratch, ColumnShift& moved) {
+    const auto shift = stats::robust_shift(before, after, scratch);
+    if (!shift) return;
+    moved.shift = *shift;
+    leave_out_one(after, moved.shift);
+    moved.excursion = excursion_of(before, *shift, after.size());
+    if (shift->scale == 0.0 && shift->suspect_mean != 0.0)
+        moved.shift.score = surprise_of(before, after);
+}
+
 }  // namespace
 
 Result<std::vector<ColumnShift>> column_shifts(const Frame& frame, const Windows& windows,
                                                const Stop& stop, unsigned num_threads) {
     std::vector<ColumnShift> shifts;
     shifts.reserve(frame.num_columns());
+    const PlainSeries plain(frame);
     std::unordered_map<std::string_view, MetricFamily> families;
     for (std::size_t c = 0; c < frame.num_columns(); ++c) {
         const Column& column = frame.column(c);
         std::string service =
             column.service.empty() ? service_of_name(column.name) : column.service;
         if (service.empty()) continue;
-        const std::string& metric = column.metric.empty() ? column.name : column.metric;
+        if (!plain.is_used(c)) continue;
+        const std::string_view metric = plain.is_count(c)       ? std::string_view("requests")
+                                        : column.metric.empty() ? std::string_view(column.name)
+                                                                : std::string_view(column.metric);
         const auto [family, fresh] = families.try_emplace(metric);
         if (fresh) family->second = family_of(metric);
         shifts.push_back({.column = c, .service = std::move(service), .family = family->second});
@@ -63,11 +126,13 @@ Result<std::vector<ColumnShift>> column_shifts(const Frame& frame, const Windows
             std::vector<double> scratch;
             for (std::size_t i = begin; i < end && !stopped; ++i) {
                 if (i % 256 == 0 && stop.requested()) stopped = true;
-                const auto values = frame.values(shifts[i].column);
-                const auto shift =
-                    stats::robust_shift(values.subspan(before.first, before.size()),
-                                        values.subspan(after.first, after.size()), scratch);
-                if (shift) shifts[i].shift = *shift;
+                if (plain.is_derived(shifts[i].column))
+                    shifts[i].derived = plain.values(shifts[i].column);
+                const std::span<const double> values = shifts[i].derived.empty()
+                                                           ? frame.values(shifts[i].column)
+                                                           : std::span(shifts[i].derived);
+                compare(values.subspan(before.first, before.size()),
+                        values.subspan(after.first, after.size()), scratch, shifts[i]);
             }
         },
         256);

@@ -20,9 +20,15 @@ struct ColumnShift {
     std::string service;
     MetricFamily family;
     stats::Shift shift;  ///< score 0 when the column has too few values
+    /// What was compared where it is not the column itself: increases of a running total, means of a
+    /// histogram. [rows]
+    std::vector<double> derived = {};
+    /// How far, in scales, the mean over as many rows as are suspect strayed while all was well.
+    double excursion = 0.0;
 };
 
-/// Every column of the frame that names a service, in the frame's order.
+/// Every column of the frame that names a service, in the frame's order. A series that was always
+/// zero has no scale; how often it is something else now is a count, with its surprise as score.
 Result<std::vector<ColumnShift>> column_shifts(const Frame& frame, const Windows& windows,
                                                const Stop& stop, unsigned num_threads);
 

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import unittest
 
-from made_cases import write_case
+from made_cases import write_case, write_exported_case
 
 CULPRIT = os.environ["CULPRIT"]
 
@@ -63,6 +63,21 @@ class Diagnose(unittest.TestCase):
         page = self.run_culprit(self.case, "--method", "nsigma", "--format", "html").stdout
         self.assertNotIn("<img", page)
         self.assertNotIn("\x1b", self.run_culprit(self.case, "--method", "nsigma", "--no-report").stdout)
+
+    def test_series_as_prometheus_exports_them(self):
+        done = self.run_culprit(write_exported_case(self.root), "--format", "json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        answer = json.loads(done.stdout)
+        self.assertEqual(answer["ranking"][0]["service"], "llm-7f9c-bb41")
+        first = answer["findings"][0]
+        self.assertEqual((first["component"], first["fault"]), ("llm-7f9c-bb41", "gpu_power_cap"))
+
+    def test_a_system_of_any_kind_may_be_sound(self):
+        quiet = write_case(self.root / "quiet", ("a", "b", "c"), "b", "none", 1, size=0.0)
+        answer = json.loads(self.run_culprit(quiet, "--format", "json").stdout)
+        self.assertEqual((answer["findings"][0]["component"], answer["findings"][0]["fault"]), ("", "nothing"))
+        answer = json.loads(self.run_culprit(self.case, "--format", "json").stdout)
+        self.assertEqual(answer["findings"][0]["component"], "head")
 
     def test_markdown_and_a_file(self):
         done = self.run_culprit(self.case, "--format", "markdown", "--output", "out.md")
