@@ -13,10 +13,10 @@
 namespace culprit::tailored {
 namespace {
 
-/// Four replicas with ITL, running, SM clock, power, CPU; arrivals at a proxy. `change` gets the
+/// Replicas (four) with ITL, running, SM clock, power, CPU; arrivals at a proxy. `change` gets the
 /// replica, the metric and whether the fault lasts, and returns a factor.
 template <class Change>
-Incident made(Change change, double load_after = 1.0) {
+Incident made(Change change, double load_after = 1.0, int num_replicas = 4) {
     Random random(11);
     std::vector<TimePoint> times;
     for (int r = 0; r < 72; ++r) times.push_back(time_from_seconds(1.7e9 + 5 * r));
@@ -34,7 +34,7 @@ Incident made(Change change, double load_after = 1.0) {
     std::vector<Column> columns = {{.name = "edge_nginx_http_requests_total",
                                     .service = "edge",
                                     .metric = "nginx_http_requests_total"}};
-    for (int i = 0; i < 4; ++i)
+    for (int i = 0; i < num_replicas; ++i)
         for (const Series& s : series)
             columns.push_back({.name = "r" + std::to_string(i) + "_" + s.name,
                                .service = "r" + std::to_string(i),
@@ -120,6 +120,60 @@ TEST(Culprit, SiblingsThatTakeOverTheLoadOfADeadReplicaAreNoBurst) {
         return replica == 2 && metric == "container_memory_working_set_bytes" ? 0.2 : 1.0;
     }));
     EXPECT_EQ(diagnosis.findings.front().component, "r2") << diagnosis.findings.front().fault;
+}
+
+double probability_of(const Diagnosis& diagnosis, const std::string& service) {
+    for (const Suspect& s : diagnosis.ranking.suspects())
+        if (s.service == service) return s.score;
+    return 0.0;
+}
+
+TEST(Culprit, AFaultUnderAChangedLoadIsStillThisComponents) {
+    const Diagnosis diagnosis = diagnose(made(
+        [](std::size_t r, const std::string& m) {
+            if (r == 2 && m == "DCGM_FI_DEV_SM_CLOCK") return 0.5;
+            if (r == 2 && m == "DCGM_FI_DEV_GPU_TEMP") return 1.4;
+            if (m.starts_with("vllm:")) return r == 2 ? 4.0 : 2.2;
+            return m == "DCGM_FI_DEV_POWER_USAGE" ? 1.2 : 1.0;
+        },
+        2.2));
+    EXPECT_EQ(diagnosis.findings[0].component, "r2") << diagnosis.findings[0].fault;
+    EXPECT_NE(diagnosis.findings[0].beside.find("load changed"), std::string::npos)
+        << diagnosis.findings[0].beside;
+    EXPECT_LT(diagnosis.nobody, 0.5);
+}
+
+TEST(Culprit, TwoComponentsBrokenAtOnceAreBothSeen) {
+    const Diagnosis diagnosis = diagnose(made([](std::size_t r, const std::string& m) {
+        if (r == 0 && m == "DCGM_FI_DEV_SM_CLOCK") return 0.5;
+        if (r == 0 && m == "DCGM_FI_DEV_GPU_TEMP") return 1.4;
+        if (r == 3 && m.starts_with("vllm:")) return 0.0;
+        if (r == 3 && m == "DCGM_FI_DEV_POWER_USAGE") return 0.15;
+        return r == 3 && m == "container_memory_working_set_bytes" ? 0.2 : 1.0;
+    }));
+    EXPECT_GT(probability_of(diagnosis, "r0"), 0.5);
+    EXPECT_GT(probability_of(diagnosis, "r3"), 0.5);
+    EXPECT_LT(probability_of(diagnosis, "r1"), 0.1);
+    EXPECT_NE(diagnosis.findings[0].beside.find("broken as well"), std::string::npos);
+}
+
+TEST(Culprit, OfTwoReplicasTheOneThatMovedIsBlamedAndABurstBlamesNeither) {
+    const auto hot = [](std::size_t r, const std::string& m) {
+        if (r != 1) return 1.0;
+        if (m == "DCGM_FI_DEV_SM_CLOCK") return 0.6;
+        if (m == "DCGM_FI_DEV_GPU_TEMP") return 1.4;
+        return m == "vllm:num_requests_running" ? 1.6 : 1.0;
+    };
+    const Diagnosis one = diagnose(made(hot, 1.0, 2));
+    EXPECT_EQ(one.findings[0].component, "r1");
+    EXPECT_EQ(one.findings[0].fault, "gpu_thermal");
+    const Diagnosis both = diagnose(made(
+        [](std::size_t, const std::string& m) {
+            if (m.starts_with("vllm:")) return 2.2;
+            return m == "DCGM_FI_DEV_POWER_USAGE" ? 1.2 : 1.0;
+        },
+        2.2, 2));
+    EXPECT_EQ(both.findings[0].component, "");
 }
 
 TEST(Culprit, FindsTheComponentOfAFaultThatNobodyDescribed) {
