@@ -24,6 +24,8 @@ CURVES = {
     "seconds between scrapes": ("scrape", ["--scrape"], [1, 15, 30], 5),
     "baseline, s": ("baseline", ["--baseline"], [10, 30, 60, 120], 285),
     "blurred over, s": ("blur", ["--blur"], [15, 60], 0),
+    "arrivals while the fault lasts, times": ("load", ["--load-factor"], [0.5, 1.5, 2, 3], 1),
+    "replicas": ("replicas", ["--replicas"], [1, 2, 4, 8], None),
     "seconds of data after the alert": ("until", ["--until"], [10, 20, 30, 45], 75),
 }
 MISSING = {"logs": "--no-logs", "GPU series": "--no-gpu", "engine series": "--no-engine",
