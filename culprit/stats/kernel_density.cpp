@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <numbers>
 #include <optional>
 
@@ -71,18 +72,17 @@ private:
 };
 
 /// Where the x of solve_upper must lie: below it the estimate leaves surely more than `tail`, above
-/// it less. Nothing where the ends of the search do not show that. `near` is reordered.
+/// it less. Nothing where the ends of the search do not show that.
 struct Bracket {
     double below;
     double above;
 };
-std::optional<Bracket> bracket_upper(std::span<double> near, std::size_t count, double low,
+std::optional<Bracket> bracket_upper(std::span<const double> near, std::size_t count, double low,
                                      double high, double tail, double h) {
     static const NormalTail normal_tail;
-    const auto end = std::partition(near.begin(), near.end(), [&](double v) {
-        return v > low - NormalTail::reach * h;  // of the others nothing is left
-    });
-    const std::span<const double> nearer(near.begin(), end);
+    std::vector<double> nearer;  // a copy: the order of `near` decides the last bits of its sums
+    std::ranges::copy_if(near, std::back_inserter(nearer),
+                         [&](double v) { return v > low - NormalTail::reach * h; });
     const auto n = static_cast<double>(count);
     const double error = NormalTail::error * n + 1e-12;
     const double wanted = tail * n;
@@ -96,10 +96,10 @@ std::optional<Bracket> bracket_upper(std::span<double> near, std::size_t count, 
     const double excess_high = excess(high);
     if (!(excess_low > 0.0) || !(excess_high < 0.0)) return std::nullopt;
     std::uintmax_t steps_max = 40;
-    const auto [from, to] =
-        boost::math::tools::toms748_solve(excess, low, high, excess_low, excess_high,
-                                          boost::math::tools::eps_tolerance<double>(18), steps_max);
-    const double width = 1e-4 * h + 1e-12 * std::max(std::abs(from), std::abs(to));
+    const double width = 1e-4 * h;
+    const auto [from, to] = boost::math::tools::toms748_solve(
+        excess, low, high, excess_low, excess_high,
+        [&](double a, double b) { return std::abs(b - a) <= width; }, steps_max);
     const Bracket bracket{std::min(from, to) - width, std::max(from, to) + width};
     if (!(bracket.below > low) || !(bracket.above < high)) return std::nullopt;
     if (!(sum_at(bracket.below) - error > wanted * (1.0 + 1e-9)) ||
@@ -125,7 +125,7 @@ double solve_upper(std::vector<double>& values, double tail, double h,
         *std::max_element(values.begin(), kth + 1) + h * normal_quantile(1.0 - tail);
     const auto end =
         std::partition(kth + 1, values.end(), [&](double v) { return v > low - 9.0 * h; });
-    const std::span<double> near(values.begin(), end);
+    const std::span<const double> near(values.begin(), end);
     if (compared != nullptr)
         if (const auto bracket = bracket_upper(near, n, low, high, tail, h)) {
             const auto is_inside = [&](double v) {
