@@ -79,7 +79,7 @@ TEST(Symptom, SaysWhatRequestsFeltSinceWhen) {
     const Incident incident = served(0.4, 2.0);
     const auto symptom = symptom_of({}, incident, windows_of(incident));
     ASSERT_TRUE(symptom);
-    EXPECT_THAT(symptom->text, HasSubstr("time to first token p95 56 ms -> 456 ms"));
+    EXPECT_THAT(symptom->text, HasSubstr("time to first token p95 56 -> 456 ms"));
     EXPECT_THAT(symptom->text, HasSubstr("request latency p95"));
     EXPECT_NEAR(to_seconds(symptom->when - incident.alert), 2.0, 5.0);
     EXPECT_GT(symptom->now.value_or(0), symptom->baseline.value_or(0));
@@ -214,7 +214,7 @@ TEST(Stopgap, DrainsAReplicaAndSaysWhatItsSiblingsThenCarry) {
     ASSERT_TRUE(advice);
     EXPECT_EQ(advice->action,
               "Drain r1: each of the other 2 takes 1.5 times its load, 2 -> 3 requests/s; KV cache "
-              "40 % -> 60 %; up to 4 at once so far");
+              "40 -> 60 %; up to 4 at once so far");
     EXPECT_FALSE(advice->command.empty());
 }
 
