@@ -31,6 +31,7 @@ TEST(Frame, GivesColumnsRowsAndStep) {
     EXPECT_EQ(frame->step(), std::chrono::seconds(5));
     EXPECT_EQ(frame->first_row_at(time_from_seconds(1)), 1U);
     EXPECT_EQ(frame->first_row_at(time_from_seconds(11)), 3U);
+    // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): a copy is what is tested
     const Frame copy = *frame;
     EXPECT_EQ(copy.values(1).data(), frame->values(1).data()) << "copies share their values";
 }
