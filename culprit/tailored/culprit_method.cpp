@@ -23,8 +23,8 @@ constexpr std::size_t findings_max = 5;
 
 /// Faults that strike any system: of hosts, containers, links, and of the load.
 FaultLibrary faults_of_any_system(const FaultLibrary& library) {
-    constexpr std::array<std::string_view, 6> components = {"host", "container", "link",
-                                                            "service", "replica", "deployment"};
+    constexpr std::array<std::string_view, 6> components = {"host",    "container", "link",
+                                                            "service", "replica",   "deployment"};
     std::vector<FaultSignature> kept;
     for (const FaultSignature& fault : library.signatures())
         if (std::ranges::find(components, fault.component) != components.end())
@@ -80,13 +80,31 @@ private:
 /// be found in any system.
 bool knows_the_system(const std::vector<tailored::Feature>& features) {
     constexpr std::array<std::string_view, 7> anywhere = {
-        "engine.waiting", "engine.running", "engine.queue_time", "engine.e2e",
+        "engine.waiting",   "engine.running", "engine.queue_time", "engine.e2e",
         "engine.completed", "engine.aborted", "engine.batch"};
     return std::ranges::any_of(features, [&](const tailored::Feature& f) {
         return f.signal.starts_with("gpu.") ||
                (f.signal.starts_with("engine.") &&
                 std::ranges::find(anywhere, f.signal) == anywhere.end());
     });
+}
+
+/// Did the requests of most services that count them go the same way?
+bool load_moved(const tailored::GenericScore& generic) {
+    constexpr double moved_deviations = 3.0;
+    std::map<std::string, double> farthest;
+    for (const tailored::ColumnShift& moved : generic.shifts) {
+        if (moved.family.role != tailored::FamilyRole::traffic) continue;
+        double& score = farthest[moved.service];
+        if (std::abs(moved.shift.score) > std::abs(score)) score = moved.shift.score;
+    }
+    std::size_t up = 0;
+    std::size_t down = 0;
+    for (const auto& [service, score] : farthest) {
+        up += score >= moved_deviations ? 1 : 0;
+        down += score <= -moved_deviations ? 1 : 0;
+    }
+    return 2 * std::max(up, down) > farthest.size();
 }
 
 /// For systems of which no more is known than how far each service moved: which service is the
@@ -114,7 +132,7 @@ Status add_generic_findings(const Incident& incident, const RunContext& context,
     double somebody = 0.0;
     for (const auto& [service, probability] : local) somebody += probability;
     const double nothing = tailored::probability_of_nothing(tailored::unrest(generic));
-    const double load_share = load > 0.0 ? load / (load + somebody) : 0.0;
+    const double load_share = load > 0.0 && load_moved(generic) ? load / (load + somebody) : 0.0;
     double highest = 0.0;
     for (const Suspect& suspect : suspects) highest = std::max(highest, suspect.score);
     double total = 0.0;
@@ -138,9 +156,8 @@ Status add_generic_findings(const Incident& incident, const RunContext& context,
         else if (const auto known = local.find(h.component); known != local.end())
             h.probability *= known->second > 0.0 ? blame[h.component] / known->second : 0.0;
     }
-    std::ranges::stable_sort(hypotheses, [](const auto& a, const auto& b) {
-        return a.probability > b.probability;
-    });
+    std::ranges::stable_sort(
+        hypotheses, [](const auto& a, const auto& b) { return a.probability > b.probability; });
     diagnosis.findings = tailored::explain(hypotheses, seen, logs, findings_max);
     return {};
 }
@@ -215,9 +232,9 @@ Result<Diagnosis> Culprit::diagnose(const Incident& incident, const RunContext& 
         CULPRIT_TRY_STATUS(add_findings(used, context, on("signatures") ? library() : none, options,
                                         std::move(features), generic.windows, suspects, diagnosis));
     } else {
-        CULPRIT_TRY_STATUS(add_generic_findings(used, context, on("signatures") ? any_system() : none,
-                                                options, std::move(features), generic, suspects,
-                                                diagnosis));
+        CULPRIT_TRY_STATUS(add_generic_findings(used, context,
+                                                on("signatures") ? any_system() : none, options,
+                                                std::move(features), generic, suspects, diagnosis));
     }
     diagnosis.ranking = Ranking::from(std::move(suspects));
     if (diagnosis.ranking.empty() || diagnosis.ranking.suspects().front().score <= 0.0) {

@@ -86,7 +86,8 @@ std::array<Meaning, 4> clock_event_reasons() {
 /// Namespaces of exporters: an unknown metric in one of them is not read by its words, because what
 /// it measures may be only a part ("node_memory_SwapFree_bytes").
 bool is_exporters(std::string_view metric) {
-    constexpr std::array namespaces = {"container_", "node_", "kube_", "process_", "system_", "k8s."};
+    constexpr std::array namespaces = {"container_", "node_",   "kube_",
+                                       "process_",   "system_", "k8s."};
     const bool its_suffix = metric.ends_with("_total") || metric.ends_with("_bytes") ||
                             metric.ends_with("_seconds") || metric.ends_with("_bucket") ||
                             metric.ends_with("_sum") || metric.ends_with("_count");
@@ -401,8 +402,8 @@ private:
         }
     }
 
-    /// Levels of the same name add up to a mean; another name for the same signal is another view of
-    /// it, perhaps in another unit.
+    /// Levels of the same name add up to a mean; another name for the same signal is another view
+    /// of it, perhaps in another unit.
     void add_level(Parts& parts, std::size_t c) const {
         const Column& column = frame_.column(c);
         const std::string_view metric = column.metric.empty() ? column.name : column.metric;

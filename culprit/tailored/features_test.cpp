@@ -45,12 +45,14 @@ const Feature* find(const std::vector<Feature>& features, std::string_view signa
 }
 
 TEST(Features, OfQuantilesTheLowestUnlessThereIsAMean) {
-    const auto quantiles = features_of_series({{"vllm:time_to_first_token_seconds_p99", {}, {9, 9}},
-                                               {"vllm:time_to_first_token_seconds_p50", {}, {1, 2}}});
+    const auto quantiles =
+        features_of_series({{"vllm:time_to_first_token_seconds_p99", {}, {9, 9}},
+                            {"vllm:time_to_first_token_seconds_p50", {}, {1, 2}}});
     ASSERT_NE(find(quantiles, "engine.ttft"), nullptr);
     EXPECT_EQ(find(quantiles, "engine.ttft")->values[1], 2.0);
     EXPECT_EQ(find(quantiles, "engine.ttft")->kind, FeatureKind::average);
-    const auto mean = features_of_series({{"ttft_p95_ms", {}, {9, 9}}, {"ttft_avg_ms", {}, {3, 4}}});
+    const auto mean =
+        features_of_series({{"ttft_p95_ms", {}, {9, 9}}, {"ttft_avg_ms", {}, {3, 4}}});
     EXPECT_EQ(find(mean, "engine.ttft")->values[0], 3.0);
     EXPECT_EQ(find(mean, "engine.ttft")->unit, "ms");
 }
@@ -91,8 +93,9 @@ TEST(Features, WhatHistogramsCountBeside) {
 }
 
 TEST(Features, TimesInCountersOfTheirOwn) {
-    const auto features = features_of_series({{"llamacpp:tokens_predicted_total", {}, {0, 100}},
-                                              {"llamacpp:tokens_predicted_seconds_total", {}, {0, 2}}});
+    const auto features =
+        features_of_series({{"llamacpp:tokens_predicted_total", {}, {0, 100}},
+                            {"llamacpp:tokens_predicted_seconds_total", {}, {0, 2}}});
     ASSERT_NE(find(features, "engine.itl"), nullptr);
     EXPECT_NEAR(find(features, "engine.itl")->values[1], 0.02, 1e-12);
 }

@@ -14,8 +14,7 @@ constexpr double steepness = 3.0;
 double unrest(const GenericScore& generic) {
     double farthest = 0.0;
     for (const ColumnShift& moved : generic.shifts)
-        farthest =
-            std::max(farthest, std::abs(moved.shift.score) / std::max(1.0, moved.excursion));
+        farthest = std::max(farthest, std::abs(moved.shift.score) / std::max(1.0, moved.excursion));
     for (const auto& [service, score] : generic.spans.score)
         farthest = std::max(farthest, std::expm1(score));
     return farthest;

@@ -30,19 +30,13 @@ TEST(RunningTotals, ARestartCountsFromZero) {
 }
 
 TEST(PlainSeries, HistogramsBecomeMeansAndBucketsAreLeft) {
-    const Frame frame = frame_of({{.name = "a_d_sum", .service = "a", .metric = "d_sum"},
-                                  {.name = "a_d_count", .service = "a", .metric = "d_count"},
-                                  {.name = "a_d_bucket",
-                                   .service = "a",
-                                   .metric = "d_bucket",
-                                   .labels = {{"le", "1"}}},
-                                  {.name = "a_level", .service = "a", .metric = "level"},
-                                  {.name = "a_rate_total", .service = "a", .metric = "rate_total"}},
-                                 {{10, 14, 20, 20},
-                                  {5, 7, 9, 9},
-                                  {5, 6, 7, 7},
-                                  {1, 2, 3, 4},
-                                  {5, 4, 6, 3}});
+    const Frame frame = frame_of(
+        {{.name = "a_d_sum", .service = "a", .metric = "d_sum"},
+         {.name = "a_d_count", .service = "a", .metric = "d_count"},
+         {.name = "a_d_bucket", .service = "a", .metric = "d_bucket", .labels = {{"le", "1"}}},
+         {.name = "a_level", .service = "a", .metric = "level"},
+         {.name = "a_rate_total", .service = "a", .metric = "rate_total"}},
+        {{10, 14, 20, 20}, {5, 7, 9, 9}, {5, 6, 7, 7}, {1, 2, 3, 4}, {5, 4, 6, 3}});
     const PlainSeries plain(frame);
     EXPECT_EQ(plain.values(0)[1], 2.0);
     EXPECT_EQ(plain.values(0)[2], 3.0);
