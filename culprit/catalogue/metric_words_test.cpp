@@ -43,7 +43,8 @@ TEST(MetricWords, WhatPeopleCallSignals) {
         {"p95_latency_ms", "istio_request_duration_milliseconds"},
         {"rps", "istio_requests_total"},
         {"restart_count", "kube_pod_container_status_restarts_total"}};
-    for (const auto& [name, signal] : names) EXPECT_EQ(read_metric_words(name).signal, signal) << name;
+    for (const auto& [name, signal] : names)
+        EXPECT_EQ(read_metric_words(name).signal, signal) << name;
     EXPECT_EQ(read_metric_words("shopping_carts").signal, "");
     EXPECT_EQ(read_metric_words("").signal, "");
 }
@@ -81,9 +82,9 @@ TEST(Narrowed, LabelsSayWhichSignal) {
     const SeriesMatch match = match_with_labels("nv_trt_llm_request_metrics", waiting);
     ASSERT_NE(match.signal, nullptr);
     EXPECT_EQ(match.signal->quantity, "engine.waiting");
-    EXPECT_EQ(match_with_labels("nv_trt_llm_request_metrics", {{"request_type", "max"}})
-                  .signal->quantity,
-              "");
+    EXPECT_EQ(
+        match_with_labels("nv_trt_llm_request_metrics", {{"request_type", "max"}}).signal->quantity,
+        "");
     EXPECT_EQ(match_with_labels("haproxy_backend_http_responses_total", {{"code", "5xx"}})
                   .signal->quantity,
               "ray_serve_num_http_error_requests_total");

@@ -55,9 +55,10 @@ TEST(ComponentNames, ComponentsWithTheSeparatorInTheirNames) {
 }
 
 TEST(ComponentNames, OtherSeparators) {
-    const auto dashes = named({"chat-llm-gpu_power", "chat-llm-gpu_util", "chat-llm-e2e_latency_p95",
-                               "code-llm-gpu_power", "code-llm-gpu_util", "code-llm-e2e_latency_p95",
-                               "api-gateway-latency_p95_ms", "api-gateway-error_rate"});
+    const auto dashes =
+        named({"chat-llm-gpu_power", "chat-llm-gpu_util", "chat-llm-e2e_latency_p95",
+               "code-llm-gpu_power", "code-llm-gpu_util", "code-llm-e2e_latency_p95",
+               "api-gateway-latency_p95_ms", "api-gateway-error_rate"});
     EXPECT_EQ(dashes[0], Split("chat-llm", "gpu_power"));
     EXPECT_EQ(dashes[5], Split("code-llm", "e2e_latency_p95"));
     EXPECT_EQ(dashes[6], Split("api-gateway", "latency_p95_ms"));
@@ -68,13 +69,12 @@ TEST(ComponentNames, OtherSeparators) {
 }
 
 TEST(ComponentNames, AMetricOfAnExporterIsKeptWhole) {
-    const auto found = named({"haproxy/haproxy_backend_response_time_average_seconds",
-                              "haproxy/haproxy_backend_current_queue",
-                              "haproxy/haproxy_backend_current_sessions",
-                              "llama-1/haproxy_server_response_time_average_seconds",
-                              "llama-2/haproxy_server_response_time_average_seconds",
-                              "llama-1/llamacpp:requests_processing",
-                              "llama-2/llamacpp:requests_processing"});
+    const auto found =
+        named({"haproxy/haproxy_backend_response_time_average_seconds",
+               "haproxy/haproxy_backend_current_queue", "haproxy/haproxy_backend_current_sessions",
+               "llama-1/haproxy_server_response_time_average_seconds",
+               "llama-2/haproxy_server_response_time_average_seconds",
+               "llama-1/llamacpp:requests_processing", "llama-2/llamacpp:requests_processing"});
     EXPECT_EQ(found[0], Split("haproxy", "haproxy_backend_response_time_average_seconds"));
     EXPECT_EQ(found[4], Split("llama-2", "haproxy_server_response_time_average_seconds"));
     EXPECT_EQ(found[6], Split("llama-2", "llamacpp:requests_processing"));
@@ -115,10 +115,10 @@ TEST(ComponentNames, AddressesAndHostsAreJoinedToTheOnlyEngine) {
 }
 
 TEST(ComponentNames, EnginesBehindPortsOfOneAddress) {
-    const auto frame = name_components(
-        table_of({R"(vllm:num_requests_running{instance="gpu1:8000"})",
-                  R"(vllm:num_requests_running{instance="gpu1:8001"})",
-                  R"(vllm:num_requests_running{instance="gpu2:8000"})"}));
+    const auto frame =
+        name_components(table_of({R"(vllm:num_requests_running{instance="gpu1:8000"})",
+                                  R"(vllm:num_requests_running{instance="gpu1:8001"})",
+                                  R"(vllm:num_requests_running{instance="gpu2:8000"})"}));
     ASSERT_TRUE(frame.has_value());
     EXPECT_EQ(frame->column(0).service, "gpu1:8000");
     EXPECT_EQ(frame->column(1).service, "gpu1:8001");

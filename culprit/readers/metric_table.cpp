@@ -27,8 +27,9 @@ constexpr std::size_t chunk_bytes_min = std::size_t{1} << 18U;
 constexpr std::size_t huge_page_bytes = std::size_t{1} << 21U;
 
 // What the field and its tools call the column of times, best first.
-constexpr std::array<std::string_view, 9> time_names = {
-    "time", "timestamp", "datetime", "date_time", "@timestamp", "ts", "_time", "epoch", "unix_time"};
+constexpr std::array<std::string_view, 9> time_names = {"time",      "timestamp",  "datetime",
+                                                        "date_time", "@timestamp", "ts",
+                                                        "_time",     "epoch",      "unix_time"};
 
 bool equal_but_for_case(std::string_view field, std::string_view lower) {
     return std::equal(field.begin(), field.end(), lower.begin(), lower.end(), [](char a, char b) {

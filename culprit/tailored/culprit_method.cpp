@@ -91,6 +91,24 @@ bool knows_the_system(const std::vector<tailored::Feature>& features) {
     });
 }
 
+/// Did the requests of most services that count them go the same way?
+bool load_moved(const tailored::GenericScore& generic) {
+    constexpr double moved_deviations = 3.0;
+    std::map<std::string, double> farthest;
+    for (const tailored::ColumnShift& moved : generic.shifts) {
+        if (moved.family.role != tailored::FamilyRole::traffic) continue;
+        double& score = farthest[moved.service];
+        if (std::abs(moved.shift.score) > std::abs(score)) score = moved.shift.score;
+    }
+    std::size_t up = 0;
+    std::size_t down = 0;
+    for (const auto& [service, score] : farthest) {
+        up += score >= moved_deviations ? 1 : 0;
+        down += score <= -moved_deviations ? 1 : 0;
+    }
+    return 2 * std::max(up, down) > farthest.size();
+}
+
 /// For systems of which no more is known than how far each service moved: which service is the
 /// generic score's, whether anything moved at all the quiet time's, and which fault it is, or
 /// whether only the load changed, the signatures'.
@@ -116,7 +134,7 @@ Status add_generic_findings(const Incident& incident, const RunContext& context,
     double somebody = 0.0;
     for (const auto& [service, probability] : local) somebody += probability;
     const double nothing = tailored::probability_of_nothing(tailored::unrest(generic));
-    const double load_share = load > 0.0 ? load / (load + somebody) : 0.0;
+    const double load_share = load > 0.0 && load_moved(generic) ? load / (load + somebody) : 0.0;
     double highest = 0.0;
     for (const Suspect& suspect : suspects) highest = std::max(highest, suspect.score);
     double total = 0.0;

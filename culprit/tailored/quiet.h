@@ -15,9 +15,10 @@ double unrest(const GenericScore& generic);
 /// P(nothing is wrong | u) = 1 / (1 + (u / 5)^3).
 ///
 /// Calibrated on the development halves of five public sets: baselines cut in two, so that the
-/// second half is sound by construction, reach 5 once in twenty (Sock Shop never, RCAEval RE1 once in
-/// ten); of the injected faults one in fifty stays below it where the normal time was recorded with
-/// the fault. PetShop's and Nezha's normal times are put together from other days and were left out.
+/// second half is sound by construction, reach 5 once in twenty (Sock Shop never, RCAEval RE1 once
+/// in ten); of the injected faults one in fifty stays below it where the normal time was recorded
+/// with the fault. PetShop's and Nezha's normal times are put together from other days and were
+/// left out.
 double probability_of_nothing(double unrest);
 
 }  // namespace culprit::tailored

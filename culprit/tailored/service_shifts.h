@@ -20,8 +20,8 @@ struct ColumnShift {
     std::string service;
     MetricFamily family;
     stats::Shift shift;  ///< score 0 when the column has too few values
-    /// What was compared where it is not the column itself: increases of a running total, means of a
-    /// histogram. [rows]
+    /// What was compared where it is not the column itself: increases of a running total, means of
+    /// a histogram. [rows]
     std::vector<double> derived = {};
     /// How far, in scales, the mean over as many rows as are suspect strayed while all was well.
     double excursion = 0.0;

@@ -50,7 +50,7 @@ class Diagnose(unittest.TestCase):
         done = self.run_culprit(self.case)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn(" 1  head", done.stdout)
-        for words in ("9 metrics of 3 services every 1 s", "logs, traces", "22:14:20", "dev"):
+        for words in ("9 metrics of 3 services every 1 s", "logs, traces", "22:14:20", "CPU used 9.98 -> 29.9"):
             self.assertIn(words, done.stdout)
         name = done.stdout.split("report", 1)[1].split()[0]
         page = (self.root / name).read_text()
