@@ -52,7 +52,7 @@ class Diagnose(unittest.TestCase):
         self.assertIn(" 1  head", done.stdout)
         for words in ("9 metrics of 3 services every 1 s", "logs, traces", "22:14:20", "CPU used 9.98 -> 29.9"):
             self.assertIn(words, done.stdout)
-        name = done.stdout.split("report", 1)[1].split()[0]
+        name = done.stdout.split("\nreport", 1)[1].split()[0]
         page = (self.root / name).read_text()
         self.assertTrue(page.rstrip().endswith("</html>"))
         self.assertNotRegex(page, r"(src|href)=.https?://")
