@@ -21,7 +21,7 @@ namespace {
 constexpr std::string_view separators = "_-./:| ";
 constexpr double agreement_min = 0.9;
 constexpr double known_bonus = 4.0;  // in natural logs of how often a name comes again
-constexpr double words_bonus = 1.0;
+constexpr double words_bonus = 0.5;  // for each word
 constexpr double convention_bonus = 0.5;
 constexpr std::size_t candidates_max = 40;
 
@@ -145,7 +145,7 @@ public:
             if (metrics_.knows(rest))
                 score += known_bonus;
             else if (metrics_.is_words(rest))
-                score += words_bonus;
+                score += words_bonus * static_cast<double>(words_of(rest).size());
             if (at == first) score += convention_bonus;
             if (best == std::string_view::npos || score > highest) {
                 best = at;

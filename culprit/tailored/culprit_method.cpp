@@ -23,13 +23,23 @@ namespace {
 constexpr std::size_t evidence_per_service = 4;
 constexpr std::size_t findings_max = 5;
 
+/// Is it told by something else than what an engine or a GPU shows?
+bool is_told_without_engine(const FaultSignature& fault) {
+    return std::ranges::any_of(fault.signals, [](const ExpectedSignal& expected) {
+        return expected.direction != Direction::flat && expected.weight >= 3 &&
+               !expected.signal.starts_with("engine.") && !expected.signal.starts_with("gpu.") &&
+               !expected.signal.starts_with("vllm:");
+    });
+}
+
 /// Faults that strike any system: of hosts, containers, links, and of the load.
 FaultLibrary faults_of_any_system(const FaultLibrary& library) {
     constexpr std::array<std::string_view, 6> components = {"host",    "container", "link",
                                                             "service", "replica",   "deployment"};
     std::vector<FaultSignature> kept;
     for (const FaultSignature& fault : library.signatures())
-        if (std::ranges::find(components, fault.component) != components.end())
+        if (std::ranges::find(components, fault.component) != components.end() &&
+            (fault.scope != FaultScope::all || is_told_without_engine(fault)))
             kept.push_back(fault);
     return FaultLibrary::of(std::move(kept));
 }
@@ -91,7 +101,8 @@ bool knows_the_system(const std::vector<tailored::Feature>& features) {
     });
 }
 
-/// Did the requests of most services that count them go the same way?
+/// Did the requests of most services that count them rise? (Fewer requests are as likely the effect
+/// of clients that wait for answers.)
 bool load_moved(const tailored::GenericScore& generic) {
     constexpr double moved_deviations = 3.0;
     std::map<std::string, double> farthest;
@@ -101,12 +112,8 @@ bool load_moved(const tailored::GenericScore& generic) {
         if (std::abs(moved.shift.score) > std::abs(score)) score = moved.shift.score;
     }
     std::size_t up = 0;
-    std::size_t down = 0;
-    for (const auto& [service, score] : farthest) {
-        up += score >= moved_deviations ? 1 : 0;
-        down += score <= -moved_deviations ? 1 : 0;
-    }
-    return 2 * std::max(up, down) > farthest.size();
+    for (const auto& [service, score] : farthest) up += score >= moved_deviations ? 1 : 0;
+    return 2 * up > farthest.size();
 }
 
 /// For systems of which no more is known than how far each service moved: which service is the
@@ -134,9 +141,16 @@ Status add_generic_findings(const Incident& incident, const RunContext& context,
     double somebody = 0.0;
     for (const auto& [service, probability] : local) somebody += probability;
     const double nothing = tailored::probability_of_nothing(tailored::unrest(generic));
-    const double load_share = load > 0.0 && load_moved(generic) ? load / (load + somebody) : 0.0;
     double highest = 0.0;
-    for (const Suspect& suspect : suspects) highest = std::max(highest, suspect.score);
+    double second = 0.0;
+    for (const Suspect& suspect : suspects) {
+        second = std::max(second, std::min(highest, suspect.score));
+        highest = std::max(highest, suspect.score);
+    }
+    // More load moves services alike: the farther one stands out, the less it explains.
+    const double load_share = load > 0.0 && load_moved(generic)
+                                  ? load / (load + somebody) * std::exp(second - highest)
+                                  : 0.0;
     double total = 0.0;
     for (const Suspect& suspect : suspects) total += std::exp(suspect.score - highest);
     std::map<std::string, double> blame;
