@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::string_view separators = "_-./:| ";
 constexpr double agreement_min = 0.9;
-constexpr double known_bonus = 4.0;  // in natural logs of how often a name comes again
+constexpr double known_bonus = 6.0;  // in natural logs of how often a name comes again
 constexpr double words_bonus = 0.5;  // for each word
 constexpr double convention_bonus = 0.5;
 constexpr std::size_t candidates_max = 40;
