@@ -1,6 +1,6 @@
-// A plugin that tools/lint gives to clang-tidy: checks walk the declarations of this project only. Else
-// they walk every header of the system too, three quarters of their time, to drop what they find there.
-// clangd runs the same checks on a scope that it narrows in the same way.
+// A plugin that tools/lint gives to clang-tidy: checks walk the declarations of this project only.
+// Else they walk every header of the system too, three quarters of their time, to drop what they
+// find there. clangd runs the same checks on a scope that it narrows in the same way.
 #include <vector>
 
 #include "clang/AST/ASTConsumer.h"

@@ -40,6 +40,7 @@ std::vector<std::string> signal_names() {
 Incident make_fleet(std::size_t num_replicas) {
     const auto names = signal_names();
     std::vector<TimePoint> times;
+    times.reserve(num_rows);
     for (std::size_t r = 0; r < num_rows; ++r)
         times.push_back(time_from_seconds(1.7e9 + 5.0 * static_cast<double>(r)));
     std::vector<Column> columns(num_replicas * names.size());

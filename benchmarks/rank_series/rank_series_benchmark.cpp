@@ -28,6 +28,7 @@ constexpr std::size_t alert_row = 500;
 
 Incident make_incident(std::size_t num_series) {
     std::vector<TimePoint> times;
+    times.reserve(num_rows);
     for (std::size_t r = 0; r < num_rows; ++r)
         times.push_back(time_from_seconds(static_cast<double>(r)));
     std::vector<Column> columns(num_series);

@@ -31,8 +31,10 @@ Incident make_incident(std::size_t num_spans) {
     Random random(3);
     std::vector<std::string> services;
     std::vector<std::string> methods;
+    services.reserve(num_services);
     for (std::size_t s = 0; s < num_services; ++s)
         services.push_back("service-" + std::to_string(s));
+    methods.reserve(4);
     for (std::size_t m = 0; m < 4; ++m) methods.push_back("/v1/method-" + std::to_string(m));
     std::size_t trace = 0;
     while (spans->size() < num_spans) {

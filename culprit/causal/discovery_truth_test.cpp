@@ -181,6 +181,7 @@ TEST(PcSingle, FindsTheNeighboursOfAVariable) {
         pc_single(stats::correlation_matrix(data), data.num_rows(), 1, {0, 2, 3, 4}, {}, Stop())
             .value();
     std::vector<std::size_t> neighbours;
+    neighbours.reserve(found.links.size());
     for (const auto& link : found.links) neighbours.push_back(link.variable);
     EXPECT_THAT(neighbours, testing::ElementsAre(0, 2));
 }

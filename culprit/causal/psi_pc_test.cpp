@@ -99,6 +99,7 @@ TEST(RcdGolden, SameSeedSameRanking) {
                                     legacy_numpy(run["seed"].get<std::uint32_t>()), Stop())
                     .value();
             std::vector<std::string> ranks;
+            ranks.reserve(found.ranked.size());
             for (const std::size_t v : found.ranked) ranks.push_back(table.names[v]);
             EXPECT_EQ(ranks, run["ranks"].get<std::vector<std::string>>())
                 << name << " seed " << run["seed"];

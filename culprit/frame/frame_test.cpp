@@ -11,6 +11,7 @@ namespace {
 
 std::vector<TimePoint> seconds(std::initializer_list<int> list) {
     std::vector<TimePoint> times;
+    times.reserve(list.size());
     for (const int s : list) times.push_back(time_from_seconds(s));
     return times;
 }

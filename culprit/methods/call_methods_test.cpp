@@ -34,6 +34,7 @@ Incident chain() {
     }
     const auto columns = [](const std::vector<std::string>& all) {
         std::vector<Column> result;
+        result.reserve(all.size());
         for (const std::string& name : all)
             result.push_back({.name = name, .service = name.substr(0, name.find('_'))});
         return result;

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -56,7 +57,8 @@ Incident replace_values(const Incident& incident, Matrix values) {
     return result;
 }
 
-Diagnosis diagnose(const std::string& method, const Incident& incident, RunContext context = {}) {
+Diagnosis diagnose(const std::string& method, const Incident& incident,
+                   const RunContext& context = {}) {
     const auto made = make_method(method).value();
     auto result = run_method(*made, incident, context);
     if (!result) throw std::runtime_error(method + ": " + result.error().message);
@@ -121,7 +123,7 @@ TEST(CausalMethods, OddTablesGiveDefinedAnswers) {
     for (const std::string method : causal_methods)
         for (const auto& [name, incident] : tables)
             for (const Variant variant : {Variant::reference, Variant::published}) {
-                SCOPED_TRACE(method + ", " + name);
+                SCOPED_TRACE(fmt::format("{}, {}", method, name));
                 const auto made = make_method(method).value();
                 RunContext context = {.variant = variant};
                 if (method == "causalrca") context.options["epochs"] = 20;

@@ -16,9 +16,11 @@ using testing::HasSubstr;
 
 Incident incident_of(std::vector<std::string> names, Matrix values, std::size_t alert_row) {
     std::vector<TimePoint> times;
+    times.reserve(values.num_rows());
     for (std::size_t i = 0; i < values.num_rows(); ++i)
         times.push_back(time_from_seconds(1000.0 + static_cast<double>(i)));
     std::vector<Column> columns;
+    columns.reserve(names.size());
     for (auto& name : names) columns.push_back({.name = std::move(name)});
     Incident incident;
     incident.alert = time_from_seconds(1000.0 + static_cast<double>(alert_row));
@@ -49,6 +51,7 @@ Diagnosis diagnose(std::string_view method, const Incident& incident, Variant va
 
 std::vector<std::string> names_of(const Diagnosis& diagnosis) {
     std::vector<std::string> names;
+    names.reserve(diagnosis.ranking.suspects().size());
     for (const Suspect& s : diagnosis.ranking.suspects()) names.push_back(s.name);
     return names;
 }

@@ -24,6 +24,7 @@ constexpr std::size_t alert_row = 8;
 /// One row a second from 1000 s on, the alert at row 8.
 Frame frame_of(const std::vector<std::pair<std::string, std::vector<double>>>& series) {
     std::vector<TimePoint> times;
+    times.reserve(series.front().second.size());
     for (std::size_t r = 0; r < series.front().second.size(); ++r)
         times.push_back(time_from_seconds(1000.0 + static_cast<double>(r)));
     std::vector<Column> columns;
@@ -48,6 +49,7 @@ Incident incident_of(Frame metrics) {
 /// 1, 3, 1, 3, ... up to the alert (mean 2, deviation 1), then `after` twice.
 std::vector<double> seesaw(double after) {
     std::vector<double> values;
+    values.reserve(alert_row);
     for (std::size_t r = 0; r < alert_row; ++r) values.push_back(r % 2 == 0 ? 1.0 : 3.0);
     values.insert(values.end(), {after, after});
     return values;

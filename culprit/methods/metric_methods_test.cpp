@@ -26,6 +26,7 @@ Incident incident_of(const std::vector<Made>& made) {
     constexpr std::size_t num_rows = 100;
     constexpr std::size_t alert_row = 60;
     std::vector<TimePoint> times;
+    times.reserve(num_rows);
     for (std::size_t r = 0; r < num_rows; ++r)
         times.push_back(time_from_seconds(1000.0 + static_cast<double>(r)));
     std::vector<Column> columns;

@@ -25,6 +25,7 @@ TEST(PythonOrder, RepeatsWhatNanDoesToTheSort) {
     EXPECT_THAT(python_falling_order(few), ElementsAre(1, 2, 4, 6, 5, 0, 3, 7, 8));
 
     std::vector<double> many;  // long enough for runs, merges and galloping
+    many.reserve(300);
     for (int i = 0; i < 300; ++i) many.push_back((i * 31) % 17 == 0 ? nan : (i * 7919) % 101);
     const auto order = python_falling_order(many);
     std::size_t checksum = 0;

@@ -15,9 +15,11 @@ constexpr double inf = std::numeric_limits<double>::infinity();
 
 Incident incident_of(std::size_t num_rows, std::vector<std::string> names) {
     std::vector<TimePoint> times;
+    times.reserve(num_rows);
     for (std::size_t i = 0; i < num_rows; ++i)
         times.push_back(time_from_seconds(static_cast<double>(i)));
     std::vector<Column> columns;
+    columns.reserve(names.size());
     for (auto& name : names) columns.push_back({.name = std::move(name)});
     Matrix values(num_rows, columns.size());
     for (std::size_t c = 0; c < columns.size(); ++c)
@@ -53,6 +55,7 @@ TEST(StudyView, FillsForwardThenWithZero) {
     const double raw[] = {nan, 1.0, inf, nan, 2.0};
     std::copy(std::begin(raw), std::end(raw), values.column(0).begin());
     std::vector<TimePoint> times;
+    times.reserve(5);
     for (int i = 0; i < 5; ++i) times.push_back(time_from_seconds(i));
     incident.metrics = Frame::make(times, {{.name = "a_x"}}, values).value();
     const StudyView view = StudyView::of(incident).value();

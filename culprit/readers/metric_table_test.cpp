@@ -37,6 +37,7 @@ ReadTable read(std::string_view text, unsigned num_threads = 1, bool strict = fa
 
 std::vector<std::string> places(const ReadTable& read_table) {
     std::vector<std::string> found;
+    found.reserve(read_table.problems.size());
     for (const DataProblem& problem : read_table.problems) found.push_back(problem.place);
     return found;
 }
@@ -240,6 +241,7 @@ TEST(ReadMetricTable, KeepsHostileNamesApart) {
                             "1770900000,1,2,3,4,5,6,7\n");
     ASSERT_TRUE(found.table) << found.table.error().message;
     std::vector<std::string> names;
+    names.reserve(found.table->frame.columns().size());
     for (const Column& column : found.table->frame.columns()) names.push_back(column.name);
     EXPECT_THAT(names, ElementsAre("a", "a.1", "a.1.1", "../../etc/passwd", "x\xEF\xBF\xBD[2J",
                                    "\xEF\xBF\xBD"));

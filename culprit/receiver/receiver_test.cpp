@@ -240,9 +240,9 @@ TEST(ReceiverTest, HttpTakesGzipAnswersBackPressureAndFeedsADiagnosis) {
         *transport, {.url = url, .headers = {{"Content-Encoding", "gzip"}}, .attempts_max = 1});
     ASSERT_TRUE(packed.post("/v1/traces", gzipped(trace_message(1)), "application/x-protobuf", {}));
     for (int k = 0; k < 10; ++k)
-        ASSERT_TRUE(client.post("/api/v1/write",
-                                write_message(k, now_ns / 1'000'000 - 10'000 + 1000 * k),
-                                "application/x-protobuf", {}));
+        ASSERT_TRUE(client.post(
+            "/api/v1/write", write_message(k, now_ns / 1'000'000 - 10'000 + std::int64_t{1000} * k),
+            "application/x-protobuf", {}));
     EXPECT_THAT(client
                     .post("/api/v1/write", write_message(1, now_ns / 1'000'000),
                           "application/x-protobuf;proto=io.prometheus.write.v2.Request", {})

@@ -57,6 +57,7 @@ TEST(Scorecard, CountsSoundWindowsBlameAndCalibration) {
 
 TEST(Spoiling, CutsRowsColumnsAndMovesTheAlert) {
     std::vector<TimePoint> times;
+    times.reserve(60);
     for (int r = 0; r < 60; ++r) times.push_back(time_from_seconds(1000 + r));
     Matrix values(60, 2);
     for (std::size_t r = 0; r < 60; ++r) values(r, 0) = values(r, 1) = static_cast<double>(r);

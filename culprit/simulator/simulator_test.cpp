@@ -136,6 +136,7 @@ TEST(Calibration, ReadsTheTestbedsColumns) {
     for (const char* metric : {"vllm:num_requests_running", "vllm:request_success_total:rate",
                                "vllm:time_to_first_token_seconds:mean", "ctn_gpu"})
         columns.push_back({.name = std::string("a_") + metric, .service = "a", .metric = metric});
+    times.reserve(3);
     for (int i = 0; i < 3; ++i) times.push_back(time_from_seconds(100 + i));
     Matrix values(3, 4);
     const double rows[3][4] = {{1, 2, 0.1, 40}, {3, 1, 0.4, 60}, {100, 0, std::nan(""), 100}};

@@ -110,6 +110,7 @@ TEST(DensityRange, CoversANormalSampleAndAPoint) {
     std::vector<double> scratch;
     std::vector<double> x;
     Random random(3);
+    x.reserve(2000);
     for (int i = 0; i < 2000; ++i) x.push_back(random.normal());
     const DensityRange range = density_range(x, 0.00135, scratch);
     EXPECT_NEAR(range.high, 3.0, 0.35);
@@ -275,6 +276,7 @@ TEST(ResampledCorrelation, AgreesWithTheQuantileOfAllPairs) {
         std::vector<double> pairs;
         const auto drawn = [&](std::size_t i) {
             std::vector<double> values;
+            values.reserve(resamples.rows(i).size());
             for (const std::uint32_t row : resamples.rows(i)) values.push_back(x[row]);
             return values;
         };

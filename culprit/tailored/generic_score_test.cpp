@@ -53,6 +53,7 @@ Incident make_incident(int rows, int fault, int alert, std::uint64_t seed) {
     Random random(seed);
     std::vector<TimePoint> times;
     std::vector<Column> columns;
+    times.reserve(static_cast<std::size_t>(rows));
     for (int r = 0; r < rows; ++r) times.push_back(time_from_seconds(1e9 + r));
     for (int s = 0; s < 10; ++s)
         for (const char* metric : {"cpu", "mem", "latency-90"})

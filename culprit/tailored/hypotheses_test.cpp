@@ -19,6 +19,7 @@ template <class Change>
 Incident made(Change change, double load_after = 1.0, int num_replicas = 4) {
     Random random(11);
     std::vector<TimePoint> times;
+    times.reserve(72);
     for (int r = 0; r < 72; ++r) times.push_back(time_from_seconds(1.7e9 + 5 * r));
     struct Series {
         const char* name;

@@ -12,6 +12,7 @@ constexpr int alert_row = 40;
 
 Frame grid() {
     std::vector<TimePoint> times;
+    times.reserve(static_cast<std::size_t>(num_rows));
     for (int r = 0; r < num_rows; ++r) times.push_back(time_from_seconds(1.7e9 + 5 * r));
     return *Frame::make(times, {{.name = "a_cpu", .service = "a", .metric = "cpu"}},
                         Matrix(times.size(), 1));

@@ -40,9 +40,11 @@ template <class Path, class Decode>
 Incident served(Path path, Decode decode) {
     Random random(3);
     std::vector<TimePoint> times;
+    times.reserve(static_cast<std::size_t>(num_rows));
     for (int r = 0; r < num_rows; ++r) times.push_back(time_from_seconds(1.7e9 + 5 * r));
     const std::vector<const char*> engines = {"e0", "e1", "e2", "e3"};
     std::vector<Column> columns;
+    columns.reserve(engines.size());
     for (const char* engine : engines)
         columns.push_back(
             {.name = std::string(engine) + "_util", .service = engine, .metric = "ctn_gpu"});

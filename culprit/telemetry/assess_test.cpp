@@ -59,6 +59,7 @@ TEST(AssessTest, NamesBlindAndAlikeFaultsAndWhatWouldSeparateThem) {
     EXPECT_EQ(assessment.groups[0], (std::vector<std::string>{"cap", "heat"}));
     ASSERT_FALSE(assessment.additions.empty());
     std::vector<std::string> what;
+    what.reserve(assessment.additions.size());
     for (const Addition& addition : assessment.additions) what.push_back(addition.what);
     // The power limit is a line in the counters file of an exporter that runs already.
     EXPECT_THAT(what, Contains("DCGM_FI_DEV_ENFORCED_POWER_LIMIT"));
@@ -108,6 +109,7 @@ TEST(AssessTest, MoreTelemetryNeverLowersTheScoreOrSeparatesLess) {
 
 TEST(InventoryTest, FindsCoarseStaleAndUnlabelledSeries) {
     std::vector<TimePoint> times;
+    times.reserve(200);
     for (int i = 0; i < 200; ++i) times.push_back(time_from_seconds(5 * i));
     Matrix values(200, 3, std::nan(""));
     for (std::size_t i = 0; i < 200; i += 6) values(i, 0) = 1;  // every 30 s

@@ -263,6 +263,7 @@ TEST(FrameBuilderTest, ScrapesGoToWhatTheyScrape) {
     }
     (*builder)->lay_scrapes_at_what_they_scrape();
     std::vector<std::string> services;
+    services.reserve(3);
     for (std::size_t c = 0; c < 3; ++c) services.push_back((*builder)->column(c).service);
     EXPECT_THAT(services, ElementsAre("proxy", "node-a", "10.0.0.9"));
 }

@@ -126,6 +126,7 @@ TEST(LokiReaderTest, PagesLoseNothingAtTheirBorders) {
 
 TEST(LokiReaderTest, SaysWhatASingleNanosecondHides) {
     std::vector<std::pair<std::int64_t, std::string>> lines;
+    lines.reserve(50);
     for (int k = 0; k < 50; ++k) lines.emplace_back(1000, fmt::format("line {}", k));
     lines.emplace_back(1001, "after");
     FakeTransport transport(loki_with(lines));
@@ -193,6 +194,7 @@ TEST(LokiReaderTest, WithoutAQueryEveryStreamIsAskedForOnceBeforeAndAfterTheAler
     ASSERT_FALSE(report.error.has_value());
     ASSERT_EQ(report.num_failed, 0U);
     std::vector<std::string> found;
+    found.reserve(logs.size());
     for (std::size_t i = 0; i < logs.size(); ++i)
         found.push_back(fmt::format("{} {}", to_ns(logs.time[i]), logs.message(i)));
     EXPECT_THAT(found, ElementsAre("10 {job=~'.+'}", "10 {job='',app=~'.+'}",
@@ -202,6 +204,7 @@ TEST(LokiReaderTest, WithoutAQueryEveryStreamIsAskedForOnceBeforeAndAfterTheAler
 
 TEST(LokiReaderTest, TheLimitOfLinesLeavesHalfForWhatCameAfterTheAlert) {
     std::vector<std::pair<std::int64_t, std::string>> lines;
+    lines.reserve(200);
     for (std::int64_t t = 0; t < 200; ++t) lines.emplace_back(t, fmt::format("{}", t));
     FakeTransport transport(loki_with(lines));
     const HttpClient client = client_of(transport);

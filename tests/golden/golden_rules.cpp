@@ -30,6 +30,7 @@ std::string join(const std::vector<std::string>& names) {
 
 std::vector<std::string> names_of(const Ranking& ranking) {
     std::vector<std::string> names;
+    names.reserve(ranking.suspects().size());
     for (const Suspect& s : ranking.suspects()) names.push_back(s.name);
     return names;
 }
