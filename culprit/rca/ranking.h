@@ -139,8 +139,9 @@ struct Diagnosis {
     std::vector<std::string> notes = {};  ///< facts about the run, e.g. how fragile a graph is
     /// What users felt, before anybody is blamed; `remark` says how many replicas and which load.
     std::optional<FindingStep> symptom = {};
-    /// Most probable first. Two components may be broken at once: then probabilities sum to more
-    /// than 1. Empty for methods that only rank.
+    /// Most probable first, but that nobody is broken comes first only from 0.4 on. Two components
+    /// may be broken at once: then probabilities sum to more than 1. Empty for methods that only
+    /// rank.
     std::vector<Finding> findings = {};
     double nobody = 0.0;  ///< probability that no component is broken; 0 without findings
     /// Signals that are missing and would decide between the first findings, with how to get them.

@@ -18,8 +18,9 @@ struct Answer {
     std::string component;
 };
 
-/// Components and "nobody" by falling probability. Without findings the method has only ranked:
-/// then nobody is never the answer.
+/// Components and "nobody" by falling probability; but "nobody" is the answer only from 0.4 on,
+/// as the method's first finding. Without findings the method has only ranked: then
+/// nobody is never the answer.
 std::vector<Answer> answers_of(const Diagnosis& diagnosis) {
     std::vector<Answer> answers;
     for (const Suspect& suspect : diagnosis.ranking.suspects())
@@ -27,6 +28,8 @@ std::vector<Answer> answers_of(const Diagnosis& diagnosis) {
     if (!diagnosis.findings.empty()) answers.push_back({diagnosis.nobody, ""});
     std::ranges::stable_sort(
         answers, [](const Answer& a, const Answer& b) { return a.probability > b.probability; });
+    if (answers.size() > 1 && answers.front().component.empty() && diagnosis.nobody < 0.4)
+        std::swap(answers[0], answers[1]);
     return answers;
 }
 

@@ -101,6 +101,16 @@ bool knows_the_system(const std::vector<tailored::Feature>& features) {
     });
 }
 
+/// "Nobody is broken" is the first answer only from 0.4 on: the alert meant something, though it be
+/// not clear whom.
+void put_somebody_first(Diagnosis& diagnosis) {
+    if (diagnosis.nobody >= 0.4) return;
+    auto& findings = diagnosis.findings;
+    const auto somebody =
+        std::ranges::find_if(findings, [](const Finding& f) { return !f.component.empty(); });
+    if (somebody != findings.end()) std::rotate(findings.begin(), somebody, somebody + 1);
+}
+
 /// Did the requests of most services that count them rise? (Fewer requests are as likely the effect
 /// of clients that wait for answers.)
 bool load_moved(const tailored::GenericScore& generic) {
@@ -178,6 +188,7 @@ Status add_generic_findings(const Incident& incident, const RunContext& context,
     const tailored::Weighed weighed{hypotheses, seen, logs, incident, generic.windows};
     diagnosis.symptom = tailored::symptom_of(seen, incident, generic.windows);
     diagnosis.findings = tailored::explain(weighed, findings_max);
+    put_somebody_first(diagnosis);
     return {};
 }
 
@@ -205,6 +216,7 @@ Status add_findings(const Incident& incident, const RunContext& context,
     const tailored::Weighed weighed{hypotheses, seen, logs, incident, windows};
     diagnosis.symptom = tailored::symptom_of(seen, incident, windows);
     diagnosis.findings = tailored::explain(weighed, findings_max);
+    put_somebody_first(diagnosis);
     diagnosis.blind_spots = tailored::blind_spots(weighed, Catalogue::builtin());
     return {};
 }

@@ -37,7 +37,13 @@ struct Feature {
 /// series that the catalogue calls a counter but that falls often is taken as a rate already.
 /// Several series of one signal in one component (one per GPU, per CPU mode) are added when they
 /// are rates and averaged when they are levels; idle CPU time is left out. Times of starts become
-/// events, one per change. The study's own column names (ctn_cpu, latency-90, ...) are known too.
+/// events, one per change. The study's own column names (ctn_cpu, latency-90, ...) are known too,
+/// and names written by hand are read by their words (read_metric_words).
+///
+/// Of quantiles of one signal the lowest counts, beside a mean none. Of several GPUs of a component
+/// the one that is farthest from its own usual level gives clock, limit, temperature and events: one
+/// that is held back holds back the others. Where an engine counts nothing itself, its histograms
+/// do (requests, tokens), and times that it adds up are divided by what they are the times of.
 ///
 /// Cost: O(columns * rows), the same answer on any number of threads.
 Result<std::vector<Feature>> features_of(const Incident& incident, const Catalogue& catalogue,
