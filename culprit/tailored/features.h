@@ -41,9 +41,10 @@ struct Feature {
 /// and names written by hand are read by their words (read_metric_words).
 ///
 /// Of quantiles of one signal the lowest counts, beside a mean none. Of several GPUs of a component
-/// the one that is farthest from its own usual level gives clock, limit, temperature and events: one
-/// that is held back holds back the others. Where an engine counts nothing itself, its histograms
-/// do (requests, tokens), and times that it adds up are divided by what they are the times of.
+/// the one that is farthest from its own usual level gives clock, limit, temperature and events:
+/// one that is held back holds back the others. Where an engine counts nothing itself, its
+/// histograms do (requests, tokens), and times that it adds up are divided by what they are the
+/// times of.
 ///
 /// Cost: O(columns * rows), the same answer on any number of threads.
 Result<std::vector<Feature>> features_of(const Incident& incident, const Catalogue& catalogue,

@@ -31,7 +31,7 @@ struct Observation {
     double own = 0.0;       ///< deviations from its own past
     double relative = 0.0;  ///< deviations of its difference to the siblings' median; = own without
     double siblings_now = 0.0;  ///< median of the siblings in the suspect window; NaN without
-    double longer = 1.0;  ///< its requests' length over the siblings', if they grew apart
+    double longer = 1.0;        ///< its requests' length over the siblings', if they grew apart
     bool vanished = false;      ///< reported before, silent after
     double extreme = 0.0;  ///< probability that it fell to nearly nothing or rose several times
     TimePoint onset;

@@ -380,9 +380,11 @@ std::optional<FindingStep> symptom_of(const Observations& seen, const Incident& 
     if (!step) step = from_engines(seen);
     if (!step) return std::nullopt;
     step->remark = replicas_text(count_replicas(seen));
-    if (const std::string load = load_text(seen); !load.empty())
-        step->remark += (step->remark.empty() ? "" : ", ") + load;
-    step->remark += lengths_text(seen);
+    const std::string lengths = lengths_text(seen);
+    std::string load = load_text(seen);
+    if (!lengths.empty() && load == "load unchanged") load = "as many requests";
+    if (!load.empty()) step->remark += (step->remark.empty() ? "" : ", ") + load;
+    step->remark += lengths;
     return step;
 }
 
