@@ -16,6 +16,7 @@ bool is_upper(char c) { return std::isupper(static_cast<unsigned char>(c)) != 0;
 // Words that measurements are made of. None is an everyday name of a component: "gateway",
 // "frontend", "server" and "worker" are left out, "node", "host", "pod" and "container" only narrow
 // what is measured.
+// NOLINTNEXTLINE(readability-function-size): a table, one word a line
 const std::unordered_set<std::string_view>& vocabulary() {
     static const std::unordered_set<std::string_view> words = {"abort",
                                                                "aborted",

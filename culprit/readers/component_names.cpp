@@ -246,7 +246,7 @@ public:
             return only == only_engine_on_.end() ? entity.service : only->second;
         }
         // Several engines behind the ports of one address.
-        const std::string instance = label_of(labels, "instance");
+        std::string instance = label_of(labels, "instance");
         if (several_ports_.contains(entity.service) && without_port(instance) == entity.service)
             return instance;
         return std::move(entity.service);

@@ -152,8 +152,10 @@ private:
             std::string words = printable(step.text);
             const bool fits =
                 width_ == 0 || indent + step_width + 2 + display_width(step.remark) <= width_;
-            if (!step.remark.empty())
-                words = (fits ? padded(words, step_width) + "  " : words + ", ") + step.remark;
+            if (!step.remark.empty()) {
+                words = fits ? padded(words, step_width) : words;
+                words.append(fits ? "  " : ", ").append(step.remark);
+            }
             if (!fits || step.remark.empty()) words = wrapped(words, width_, indent);
             text_ += fmt::format("{}{}  {}\n", std::string(finding_indent, ' '),
                                  padded(when_text(step.when, step.uncertainty), when_width), words);

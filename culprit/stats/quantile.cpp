@@ -297,7 +297,7 @@ private:
         std::size_t i = 0;
         for (; i + 4 <= values.size(); i += 4) {
             const Four x = {values[i], values[i + 1], values[i + 2], values[i + 3]};
-            largest = (x < limit) & (x > largest) ? x : largest;
+            largest = ((x < limit) & (x > largest)) ? x : largest;
         }
         double one = std::max(std::max(largest[0], largest[1]), std::max(largest[2], largest[3]));
         for (; i < values.size(); ++i)
@@ -309,7 +309,7 @@ private:
         std::size_t i = 0;
         for (; i + 4 <= values.size(); i += 4) {
             const Four x = {values[i], values[i + 1], values[i + 2], values[i + 3]};
-            smallest = (x > limit) & (x < smallest) ? x : smallest;
+            smallest = ((x > limit) & (x < smallest)) ? x : smallest;
         }
         double one =
             std::min(std::min(smallest[0], smallest[1]), std::min(smallest[2], smallest[3]));
@@ -340,9 +340,11 @@ private:
         constexpr double reach = 2.5;  // 1.3 standard deviations of a sample's median
         const auto low = static_cast<std::ptrdiff_t>(std::floor(center - reach));
         const auto high = static_cast<std::ptrdiff_t>(std::ceil(center + reach));
-        return {low < 0 ? -infinity : sorted[static_cast<std::size_t>(low)],
-                high >= std::ptrdiff_t{sample_size} ? infinity
-                                                    : sorted[static_cast<std::size_t>(high)]};
+        double lowest = -infinity;
+        if (low >= 0) lowest = sorted[static_cast<std::size_t>(low)];
+        double highest = infinity;
+        if (high < std::ptrdiff_t{sample_size}) highest = sorted[static_cast<std::size_t>(high)];
+        return {lowest, highest};
     }
 
     /// Copies the values in [low, high] to `out` in their order, and counts those below.

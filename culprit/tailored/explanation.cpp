@@ -212,6 +212,7 @@ private:
                     best = {telling, expected->order == 0 ? 9 : expected->order, service, &o};
             }
         std::vector<Moved> moved;
+        moved.reserve(most.size());
         for (const auto& [signal, best] : most) moved.push_back(best);
         return moved;
     }

@@ -337,7 +337,8 @@ public:
         if (fresh) set_meaning(found->second, metric, column.labels);
         if (found->second.by_labels) {
             std::string key = metric;
-            for (const auto& [label, value] : column.labels) key += '\n' + label + '=' + value;
+            for (const auto& [label, value] : column.labels)
+                key.append("\n").append(label).append("=").append(value);
             std::tie(found, fresh) = meanings_.try_emplace(key);
             if (fresh) set_meaning(found->second, metric, column.labels);
         }

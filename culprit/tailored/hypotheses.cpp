@@ -424,7 +424,8 @@ private:
     void add_local(std::vector<Hypothesis>& all, const FaultSignature& fault,
                    const SignalIndex& signals) const {
         const std::vector<Blamed> in_front = blamed_in_front(fault);
-        for (const auto& [service, observations] : seen_.of) {
+        for (const auto& seen : seen_.of) {
+            const std::string& service = seen.first;
             const double lines = log_lines(fault, service);
             if (!plausible(fault, service)) continue;
             if (lines <= 0.0 && !has_a_defining_signal(signals, service)) continue;
@@ -630,6 +631,7 @@ private:
                 broken.besides = log_sum(broken.besides, besides(h, broken.burden));
             }
         std::vector<Broken> all;
+        all.reserve(by_component.size());
         for (auto& [component, broken] : by_component) all.push_back(std::move(broken));
         std::ranges::stable_sort(
             all, [](const Broken& a, const Broken& b) { return a.alone > b.alone; });

@@ -393,8 +393,8 @@ std::map<std::string, std::vector<std::string>> parts_played(const std::vector<F
             continue;
         }
         std::ranges::sort(component.signals);
-        const auto repeated = std::ranges::unique(component.signals);
-        component.signals.erase(repeated.begin(), repeated.end());
+        component.signals.erase(std::unique(component.signals.begin(), component.signals.end()),
+                                component.signals.end());
         std::string part(stem);
         for (const std::string_view signal : component.signals) (part += "\n").append(signal);
         parts[part].push_back(*component.service);

@@ -102,6 +102,7 @@ struct Sample {
 void find_since(Felt& felt, const std::vector<Sample>& samples, const std::vector<double>& before,
                 const Windows& windows) {
     std::vector<double> logs;
+    logs.reserve(before.size());
     for (const double v : before) logs.push_back(std::log(std::max(v, 1e-6)));
     std::vector<double> searched;
     std::vector<TimePoint> ends;
