@@ -163,7 +163,7 @@ function draw() {
   app.replaceChildren(...[
     el("h1", {}, "Which method finds the root cause"),
     el("p", { class: "soft" }, `${data.cases} cases, ${data.contenders} methods and variants, seed ${data.seed}. culprit ${data.version}, ${data.machine}, peak memory ${(data.process_peak_bytes / 1e6).toFixed(0)} MB.`),
-    el("p", { class: "num soft", style: "white-space:normal" }, data.command),
+    el("p", { class: "num soft", style: "white-space:normal;overflow-wrap:anywhere" }, data.command),
     el("div", { class: "controls", style: "margin-top:18px" },
       select("Cases", data.groups.map((g, i) => [i, titleOf(g)]), state.group, v => { state.group = Number(v); }),
       select("Level", LEVELS, state.level, v => { state.level = v; }),
