@@ -532,7 +532,6 @@ void compare_two(const std::vector<const Feature*>& members, const std::vector<O
                  double& common) {
     const double together = std::min(std::abs(seen[0]->own), std::abs(seen[1]->own));
     common = seen[0]->own * seen[1]->own > 0.0 ? std::copysign(together, seen[0]->own) : 0.0;
-    const double dispersion = overdispersion(members, rows.reference, step_seconds);
     std::vector<double> difference(members[0]->values.size());
     std::array<double, 2> z{};
     for (std::size_t m = 0; m < 2; ++m) {
@@ -552,7 +551,7 @@ void compare_two(const std::vector<const Feature*>& members, const std::vector<O
             expected.count += there.count;
             expected.rows += there.rows;
             z[m] = rare_event_deviations(own, expected, events_in(own, rows.suspect, step_seconds),
-                                         dispersion);
+                                         overdispersion(members, rows.reference, step_seconds));
         }
         z[m] = z[m] * seen[m]->own > 0.0
                    ? std::copysign(std::min(std::abs(z[m]), std::abs(seen[m]->own)), z[m])
