@@ -46,6 +46,12 @@ public:
                    minimum;
         return value->get<double>();
     }
+    bool flag(const char* key) {
+        const Json* value = get(key, false);
+        if (value == nullptr) return false;
+        if (!value->is_boolean()) return complain(key, "true or false", *value), false;
+        return value->get<bool>();
+    }
     template <std::size_t N>
     std::string one_of(const char* key, const std::array<std::string_view, N>& allowed) {
         std::string value = text(key);
@@ -109,13 +115,14 @@ private:
 ExpectedSignal read_signal(Fields& fields) {
     static constexpr std::array<std::string_view, 5> directions = {"up", "surge", "down", "gone",
                                                                    "flat"};
-    fields.allow_only({"signal", "direction", "order", "weight"});
+    fields.allow_only({"signal", "direction", "order", "weight", "excludes_opposite"});
     ExpectedSignal expected{.signal = fields.text("signal"), .direction = Direction::flat};
     const std::string direction = fields.one_of("direction", directions);
     for (const Direction d : {Direction::up, Direction::surge, Direction::down, Direction::gone})
         if (direction == to_string(d)) expected.direction = d;
     expected.order = static_cast<int>(fields.number("order", 0, 9));
     expected.weight = static_cast<int>(fields.number("weight", 1, 5));
+    expected.excludes_opposite = fields.flag("excludes_opposite");
     return expected;
 }
 

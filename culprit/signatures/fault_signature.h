@@ -38,6 +38,8 @@ struct ExpectedSignal {
     Direction direction = Direction::up;
     int order = 0;   ///< 1 moves first; equal numbers move together; 0 for flat
     int weight = 1;  ///< 1 often, 2 usually, 3 almost always, 4 by definition
+    /// The opposite cannot be: who gets no requests has no more of them in work than before.
+    bool excludes_opposite = false;
 };
 
 struct FaultSignature;

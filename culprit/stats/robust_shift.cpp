@@ -84,7 +84,7 @@ std::optional<Shift> robust_shift(std::span<const double> baseline, std::span<co
     const double deviation_max = largest_deviation(scratch);
     shift.location = median_in_place(scratch);
     for (double& v : scratch) v = std::abs(v - shift.location);
-    double spread = 1.4826 * median_in_place(scratch);
+    double spread = 1.4826 * options.mad_factor * median_in_place(scratch);
     if (!(options.spread_share * deviation_max <= spread))
         spread = std::max(spread, options.spread_share * deviation_of(baseline));
     shift.scale = spread + options.relative_floor * std::abs(shift.location);

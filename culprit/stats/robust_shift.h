@@ -11,7 +11,8 @@ namespace culprit::stats {
 /// How far a series moved away from its own past, in robust units of that past.
 ///
 ///   location = median of the baseline
-///   scale    = max(1.4826 MAD, spread_share * standard deviation) + relative_floor * |location|
+///   scale    = max(1.4826 mad_factor MAD, spread_share * standard deviation)
+///              + relative_floor * |location|
 ///   score    = (mean of the suspect values - location) / scale
 ///
 /// The median and the MAD survive a baseline of which almost half is contaminated (a late alert, a
@@ -28,6 +29,7 @@ namespace culprit::stats {
 struct ShiftOptions {
     double relative_floor = 0.05;  ///< 5 %: a change below it rarely matters to a service
     double spread_share = 0.3;
+    double mad_factor = 1.0;  ///< for values of which a known share is zero by construction
 };
 
 struct Shift {

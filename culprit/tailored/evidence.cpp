@@ -16,6 +16,8 @@ constexpr std::array<double, 5> flat_probability = {0.88, 0.94, 0.97, 0.985, 0.9
 // What must stay and went far speaks the more against the fault the surer it was to stay.
 constexpr std::array<double, 5> flat_tail = {1.0, 1.0, 1.5, 2.5, 3.0};
 constexpr double opposite_share = 0.12;
+constexpr double excluded_share = 0.01;  // somebody may have measured badly
+constexpr double excluded_tail = 2.0;
 struct Severity {
     double prior;
     std::array<double, 5> shown;  // factor on expected_probability, by weight
@@ -42,11 +44,12 @@ Expectation expectation_of(const ExpectedSignal& expected, const Severity& sever
         return {.up = rest / 2, .down = rest / 2, .flat = flat, .tail = flat_tail[w]};
     }
     const double hit = severity.shown[w] * expected_probability[w];
-    const double opposite = opposite_share * (1.0 - hit);
+    const bool excluded = expected.excludes_opposite;
+    const double opposite = (excluded ? excluded_share : opposite_share) * (1.0 - hit);
     Expectation e{.up = opposite,
                   .down = opposite,
                   .flat = 1.0 - hit - opposite,
-                  .tail = 0.7,
+                  .tail = excluded ? excluded_tail : 0.7,
                   .expected = expected.direction};
     (is_upwards(expected.direction) ? e.up : e.down) = hit;
     const bool extreme =

@@ -90,6 +90,10 @@ public:
                 without_siblings_.emplace_back(&service, &observations);
         shared_ = shared_readings("");
         burden_of_all_ = burden(shared_, burdened);
+        std::vector<Seen> front;
+        for (const std::string& proxy : proxies_)
+            front.insert(front.end(), readings_.at(proxy).begin(), readings_.at(proxy).end());
+        burden_of_front_ = burden(front, burdened);
         for (const PeerGroup& group : seen.groups)
             burden_of_one_ = std::max(burden_of_one_, burden_of_one(group));
         for (const std::string& proxy : proxies_)
@@ -158,7 +162,7 @@ private:
             if (!o.vanished)
                 seen.push_back({numbers_[o.feature], families_[o.feature],
                                 Reading(moved_by(o), o.extreme),
-                                &seen_.features[o.feature].signal});
+                                &seen_.features[o.feature].signal, &service});
         if (silent_.contains(service))
             seen.push_back({number_of_.at(up), SignalFamily::presence,
                             Reading(-silence_deviations, 1.0), &up});
@@ -208,9 +212,15 @@ private:
     double burden(const std::vector<Seen>& all, const Expectation& expectation) const {
         Evidence evidence;
         for (const Seen& seen : all)
-            if (follows_load(seen.family) && !seen.reading.went_down())
+            if ((follows_load(seen.family) || fails_along(seen)) && !seen.reading.went_down())
                 evidence.add(seen.family, seen.reading.log_ratio(expectation));
         return std::max(0.0, evidence.total(options_.correlation));
+    }
+
+    /// Who stands in front of the engines fails with them.
+    bool fails_along(const Seen& seen) const {
+        return seen.family == SignalFamily::errors && seen.service != nullptr &&
+               proxies_.contains(*seen.service);
     }
 
     /// Of the replica that bears most; none where one leaves its share to the others.
@@ -239,7 +249,8 @@ private:
     }
 
     double burden_beside(const std::string& service) const {
-        return seen_.group_of.contains(service) ? burden_of_all_ : 0.0;
+        if (seen_.group_of.contains(service)) return burden_of_all_;
+        return engines_.contains(service) && !proxies_.contains(service) ? burden_of_front_ : 0.0;
     }
 
     double moved_by(const Observation& o) const {
@@ -428,6 +439,7 @@ private:
             const std::string& service = seen.first;
             const double lines = log_lines(fault, service);
             if (!plausible(fault, service)) continue;
+            if (fault.component == "router" && !seen_.group_of.contains(service)) continue;
             if (lines <= 0.0 && !has_a_defining_signal(signals, service)) continue;
             const double matched = match_local(fault, signals, service);
             const double borne = borne_by(matched, burden_beside(service));
@@ -766,6 +778,7 @@ private:
     std::vector<Seen> shared_;
     std::map<std::string, std::vector<Seen>> shared_of_proxy_;
     double burden_of_all_ = 0.0;    // of the service as a whole
+    double burden_of_front_ = 0.0;  // of whoever stands in front of the engines
     double burden_of_one_ = 0.0;    // of the replica that bears most
     std::set<std::string> silent_;  // some of its signals stopped being reported
     std::set<std::string> engines_;

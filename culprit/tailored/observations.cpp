@@ -20,6 +20,7 @@ constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
 constexpr double rare_events_max = 20.0;  // in the whole reference: below it, Gauss misleads
 constexpr double segment_evidence_min =
     8.0;  // nats: chance segments of this length do not reach it
+constexpr double correlation_max = 0.8;
 constexpr double segment_deviations_min = 2.5;
 constexpr double correlated_rows = 2.0;  // of arrivals: as many rows count as one
 constexpr double work_share_least = 0.15;
@@ -124,6 +125,21 @@ double beyond_excursion(double deviations, double excursion) {
     return deviations * std::min(1.0, excursion_usual / std::max(excursion, 1e-9));
 }
 
+/// Rows that count as one, from the correlation of neighbours in the quiet time: (1 + r) / (1 - r).
+double rows_as_one(std::span<const double> before, double location) {
+    double products = 0.0;
+    double squares = 0.0;
+    for (std::size_t i = 1; i < before.size(); ++i) {
+        const double a = before[i - 1] - location;
+        const double b = before[i] - location;
+        if (!std::isfinite(a) || !std::isfinite(b)) continue;
+        products += a * b;
+        squares += 0.5 * (a * a + b * b);
+    }
+    const double r = squares > 0.0 ? std::clamp(products / squares, 0.0, correlation_max) : 0.0;
+    return (1.0 + r) / (1.0 - r);
+}
+
 bool is_work(const Feature& feature) {
     return feature.kind == FeatureKind::rate &&
            family_of_signal(feature.signal) == SignalFamily::work;
@@ -167,7 +183,14 @@ struct Sensitivity {
     double least = 0.0;   // in its unit
     double floor = 0.05;  // of its level
     bool is_work = false;
+    double mad_factor = 1.0;
 };
+
+/// A sibling's difference to the median of n, itself included, is zero where it is the median, in
+/// one row of three for n = 3: its MAD is so many times smaller than its deviation (bell curves).
+double mad_factor_of(std::size_t num_siblings) {
+    return num_siblings == 3 ? 1.9 : 1.0 + 1.2 / static_cast<double>(num_siblings);
+}
 
 /// What somebody has set stays as it is set: two percent less are no chance.
 bool is_setting(const Feature& feature) {
@@ -185,13 +208,14 @@ Sensitivity sensitivity_of(const Feature& feature) {
 /// the same on the whole, its excursions the other way are the siblings'.
 Moved compare(const std::vector<double>& values, const Rows& rows, double level,
               const Sensitivity& sensitivity, std::vector<double>& scratch, double own = 0.0) {
-    const auto& [least, floor, is_work] = sensitivity;
+    const auto& [least, floor, is_work, mad_factor] = sensitivity;
     Moved moved;
     const auto before = part(values, rows.reference);
     const auto after = part(values, rows.suspect);
     const bool own_level = !std::isfinite(level);
     auto shift =
-        stats::robust_shift(before, after, scratch, {.relative_floor = own_level ? floor : 0.0});
+        stats::robust_shift(before, after, scratch,
+                            {.relative_floor = own_level ? floor : 0.0, .mad_factor = mad_factor});
     if (!shift) return moved;
     if (!own_level) shift->scale += floor * std::abs(level);
     moved.baseline = shift->location;
@@ -215,12 +239,14 @@ Moved compare(const std::vector<double>& values, const Rows& rows, double level,
     const bool one_way = std::abs(own) >= segment_deviations_min && change * own > 0.0;
     const stats::OnsetShifts trials = {change, 2.0 * shift->scale, -2.0 * shift->scale};
     const auto ratios = stats::onset_ratios(search, shift->location, shift->scale, trials);
+    double as_one = 0.0;
     for (std::size_t k = 0; k < 3; ++k) {
         const double trial = trials[k];
         if (one_way && trial * own < 0.0) continue;
         if (ratios[k] < segment_evidence_min) continue;
         const auto onset = stats::find_onset(search, shift->location, shift->scale, trial);
-        if (!onset || onset->log_likelihood_ratio < segment_evidence_min) continue;
+        if (as_one == 0.0) as_one = rows_as_one(before, shift->location);
+        if (!onset || onset->log_likelihood_ratio < segment_evidence_min * as_one) continue;
         const auto segment = search.subspan(onset->index, onset->end - onset->index);
         const double mean = mean_of(segment);
         double z = beyond_excursion(
@@ -442,14 +468,36 @@ std::vector<double> median_series(const std::vector<const Feature*>& members, st
 
 /// How far a signal left its siblings: `difference` from what they did.
 double apart(const Feature& feature, const Observation& seen, const std::vector<double>& difference,
-             const Rows& rows, double uneven, std::vector<double>& scratch) {
+             const Rows& rows, double uneven, double mad_factor, std::vector<double>& scratch) {
     Sensitivity sensitivity = sensitivity_of(feature);
     sensitivity.least += uneven;
+    sensitivity.mad_factor = mad_factor;
     if (seen.own > 0.0 && follows_load(family_of_signal(feature.signal)))
         sensitivity.least += (seen.longer - 1.0) * std::abs(seen.siblings_now);
     // Where all of them rose, so did what they differ by.
     const double level = std::fmax(std::abs(seen.baseline), std::abs(seen.siblings_now));
     return compare(difference, rows, level, sensitivity, scratch, seen.own).deviations;
+}
+
+/// What has no bound and piles up where more comes than can be done.
+bool piles_up(std::string_view signal) {
+    return signal == "engine.waiting" || signal == "engine.queue_time" || signal == "engine.ttft" ||
+           signal == "engine.preemptions" || signal == "engine.kv_full";
+}
+
+/// Where all siblings have more than they can do, queues say little of who is broken: their lengths
+/// are distributed exponentially about capacity, the logarithm of one over another has a deviation
+/// of 1.28, and who is a little slower than the rest waits several times as long.
+double beside_queues(const Feature& feature, const Observation& seen, double common,
+                     double siblings_move, double deviations) {
+    constexpr double queues_everywhere = 3.0;
+    constexpr double log_deviation = 1.28;
+    constexpr double ratio_least = 0.01;
+    if (common < queues_everywhere || !piles_up(feature.signal)) return deviations;
+    const double ratio = std::max(ratio_least, (seen.suspect - seen.baseline) / siblings_move);
+    if (!std::isfinite(ratio)) return deviations;
+    const double usual = std::abs(std::log(ratio)) / log_deviation;
+    return std::copysign(std::min(std::abs(deviations), usual), deviations);
 }
 
 bool is_length(std::string_view signal) {
@@ -513,7 +561,8 @@ void compare_with_siblings(const std::vector<const Feature*>& members,
         seen[m]->siblings_now = now;
         if (seen[m]->vanished) continue;  // its own deviation stands: the siblings still report
         for (std::size_t r = 0; r < n; ++r) difference[r] = members[m]->values[r] - median[r];
-        double z = apart(*members[m], *seen[m], difference, rows, uneven, scratch);
+        double z = apart(*members[m], *seen[m], difference, rows, uneven,
+                         mad_factor_of(members.size()), scratch);
         if (is_rare(*members[m], rows, step_seconds)) {
             // What to expect: the own past, and what happens to the siblings now.
             Events expected = events_in(*members[m], rows.reference, step_seconds);
@@ -521,7 +570,8 @@ void compare_with_siblings(const std::vector<const Feature*>& members,
             expected.rows += now_events.rows - after[m].rows;
             z = rare_event_deviations(*members[m], expected, after[m], dispersion);
         }
-        set_relative(*seen[m], z);
+        set_relative(*seen[m],
+                     beside_queues(*members[m], *seen[m], common, now - together.baseline, z));
     }
 }
 
@@ -544,7 +594,7 @@ void compare_two(const std::vector<const Feature*>& members, const std::vector<O
         for (std::size_t r = 0; r < difference.size(); ++r)
             difference[r] = own.values[r] - other.values[r];
         const double uneven = uneven_share * std::abs(beside.suspect - beside.baseline);
-        z[m] = apart(own, *seen[m], difference, rows, uneven, scratch);
+        z[m] = apart(own, *seen[m], difference, rows, uneven, 1.0, scratch);
         if (is_rare(own, rows, step_seconds)) {
             Events expected = events_in(own, rows.reference, step_seconds);
             const Events there = events_in(other, rows.suspect, step_seconds);
@@ -553,6 +603,7 @@ void compare_two(const std::vector<const Feature*>& members, const std::vector<O
             z[m] = rare_event_deviations(own, expected, events_in(own, rows.suspect, step_seconds),
                                          overdispersion(members, rows.reference, step_seconds));
         }
+        z[m] = beside_queues(own, *seen[m], common, beside.suspect - beside.baseline, z[m]);
         z[m] = z[m] * seen[m]->own > 0.0
                    ? std::copysign(std::min(std::abs(z[m]), std::abs(seen[m]->own)), z[m])
                    : 0.0;
