@@ -30,6 +30,8 @@ inline constexpr Expectation quiet = {.up = 0.02, .down = 0.02, .flat = 0.96, .t
 
 /// Not broken, but under more load: the siblings of a broken replica.
 inline constexpr Expectation burdened = {.up = 0.14, .down = 0.10, .flat = 0.76, .tail = 0.7};
+/// In front of somebody who is broken: its callers wait and fail with it, however far that goes.
+inline constexpr Expectation suffering = {.up = 0.40, .down = 0.10, .flat = 0.50, .extreme = 0.4};
 /// The first of several replicas that suffers from a load that changed for all: beyond what the
 /// others do, but not far beyond.
 inline constexpr Expectation strained = {.up = 0.14, .down = 0.10, .flat = 0.76, .tail = 1.0};

@@ -22,6 +22,7 @@ constexpr double log_silence = 0.7;  // a line that belongs to the fault's defin
 constexpr double change_gain = 1.5;
 constexpr double burden_share = 0.5;
 constexpr std::size_t broken_at_once_max = 8;  // considered, two by two
+constexpr double shared_deviations = 3.0;      // of what all siblings show
 constexpr double load_evidence_min = 1.0;      // log odds below which a changed load is no partner
 // Who sends unequal shares: more often the serving framework's router than the proxy before it.
 constexpr double serving_router_share = 0.6;
@@ -207,20 +208,19 @@ private:
         return all;
     }
 
-    /// Log odds of what somebody shows who is not broken but has more load to bear. Who does less
-    /// is not burdened.
+    /// Log odds of what somebody shows who is not broken but has more load to bear, or stands in
+    /// front of who is. Who does less is not burdened.
     double burden(const std::vector<Seen>& all, const Expectation& expectation) const {
         Evidence evidence;
-        for (const Seen& seen : all)
-            if ((follows_load(seen.family) || fails_along(seen)) && !seen.reading.went_down())
-                evidence.add(seen.family, seen.reading.log_ratio(expectation));
+        for (const Seen& seen : all) {
+            const bool in_front = seen.service != nullptr && proxies_.contains(*seen.service);
+            const bool follows = follows_load(seen.family) ||
+                                 (in_front && seen.family == SignalFamily::errors);
+            if (follows && !seen.reading.went_down())
+                evidence.add(seen.family,
+                             seen.reading.log_ratio(in_front ? suffering : expectation));
+        }
         return std::max(0.0, evidence.total(options_.correlation));
-    }
-
-    /// Who stands in front of the engines fails with them.
-    bool fails_along(const Seen& seen) const {
-        return seen.family == SignalFamily::errors && seen.service != nullptr &&
-               proxies_.contains(*seen.service);
     }
 
     /// Of the replica that bears most; none where one leaves its share to the others.
@@ -530,12 +530,24 @@ private:
         if (h.component.empty() || (!apart && h.fault == nullptr)) return;
         const double rest = h.log_odds - h.borne + w.log_odds - w.borne;
         Joint joint{.local = local, .load = load, .log_odds = rest};
-        if (!apart) {
-            joint.log_odds += match_both(h, w) - h.matched - w.matched;
-            joint.follows = std::ranges::find(h.fault->follows_from, w.fault->id) !=
-                            h.fault->follows_from.end();
-        }
+        if (!apart) joint.log_odds += match_both(h, w) - h.matched - w.matched;
+        joint.follows = h.fault != nullptr &&
+                        std::ranges::find(h.fault->follows_from, w.fault->id) !=
+                            h.fault->follows_from.end() &&
+                        (!apart || begins_everywhere(h));
         joints.push_back(joint);
+    }
+
+    /// Do the siblings show what the fault begins with? Then it is not this one's own.
+    bool begins_everywhere(const Hypothesis& h) const {
+        const auto& common = seen_.groups[seen_.group_of.at(h.seen_at)].common;
+        return std::ranges::any_of(h.fault->signals, [&](const ExpectedSignal& expected) {
+            if (expected.order != 1 || expected.weight < 3) return false;
+            const auto found = common.find(expected.signal);
+            return found != common.end() &&
+                   (is_upwards(expected.direction) ? found->second : -found->second) >=
+                       shared_deviations;
+        });
     }
 
     /// Of the signals of a component that has no siblings, and of all others under the load.

@@ -482,7 +482,8 @@ double apart(const Feature& feature, const Observation& seen, const std::vector<
 /// What has no bound and piles up where more comes than can be done.
 bool piles_up(std::string_view signal) {
     return signal == "engine.waiting" || signal == "engine.queue_time" || signal == "engine.ttft" ||
-           signal == "engine.preemptions" || signal == "engine.kv_full";
+           signal == "engine.prefill_time" || signal == "engine.preemptions" ||
+           signal == "engine.kv_full";
 }
 
 /// Where all siblings have more than they can do, queues say little of who is broken: their lengths
@@ -547,6 +548,7 @@ void compare_with_siblings(const std::vector<const Feature*>& members,
     double dispersion = 1.0;
     std::vector<Events> after;
     Events now_events;
+    double largest = 0.0;
     if (std::ranges::any_of(members,
                             [&](const Feature* f) { return is_rare(*f, rows, step_seconds); })) {
         dispersion = overdispersion(members, rows.reference, step_seconds);
@@ -554,8 +556,11 @@ void compare_with_siblings(const std::vector<const Feature*>& members,
             after.push_back(events_in(*f, rows.suspect, step_seconds));
             now_events.count += after.back().count;
             now_events.rows += after.back().rows;
+            largest = std::max(largest, after.back().count);
         }
     }
+    const auto others = static_cast<double>(members.size() - 1);
+    const double others_share = (others - 1.0) / others;
     std::vector<double> difference(n);
     for (std::size_t m = 0; m < members.size(); ++m) {
         seen[m]->siblings_now = now;
@@ -564,10 +569,12 @@ void compare_with_siblings(const std::vector<const Feature*>& members,
         double z = apart(*members[m], *seen[m], difference, rows, uneven,
                          mad_factor_of(members.size()), scratch);
         if (is_rare(*members[m], rows, step_seconds)) {
-            // What to expect: the own past, and what happens to the siblings now.
+            // What to expect: the own past, and what happens to the siblings now but for the one
+            // that it happens to most, who may be the broken one.
             Events expected = events_in(*members[m], rows.reference, step_seconds);
-            expected.count += now_events.count - after[m].count;
-            expected.rows += now_events.rows - after[m].rows;
+            const bool has_largest = after[m].count >= largest;
+            expected.count += now_events.count - after[m].count - (has_largest ? 0.0 : largest);
+            expected.rows += (now_events.rows - after[m].rows) * (has_largest ? 1.0 : others_share);
             z = rare_event_deviations(*members[m], expected, after[m], dispersion);
         }
         set_relative(*seen[m],
