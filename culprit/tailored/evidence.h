@@ -45,6 +45,7 @@ public:
     /// effects rarely reach far: beyond 2.5 deviations, in a direction that is not the expected
     /// one, the probability falls with the power `tail` of the distance.
     double log_ratio(const Expectation& e) const;
+    bool went_up() const { return state_.up > 0.5; }
     bool went_down() const { return state_.down > 0.5; }
     bool went_to_nothing() const { return went_down() && extreme_ > 0.5; }
     /// The same for a signal that a signature does not mention, by severity.

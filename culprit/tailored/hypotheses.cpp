@@ -357,12 +357,19 @@ private:
         return fault.prior + static_cast<double>(options_.experience->num_confirmed(fault.id));
     }
 
+    /// What clients alone decide: a broken component neither lengthens prompts nor sends requests.
+    static bool is_clients_doing(const Seen& seen) {
+        return *seen.name == "engine.prompt_length" || *seen.name == "engine.output_length" ||
+               (*seen.name == "proxy.requests" && seen.reading.went_up());
+    }
+
     double match_local(const FaultSignature& fault, const SignalIndex& signals,
                        const std::string& service) const {
         FaultEvidence evidence;
         for (const Seen& seen : readings_.at(service))
-            evidence.add(seen.family, seen.reading, signals[seen.signal],
-                         experience_of(fault, *seen.name));
+            if (signals[seen.signal] != nullptr || !is_clients_doing(seen))
+                evidence.add(seen.family, seen.reading, signals[seen.signal],
+                             experience_of(fault, *seen.name));
         return evidence.log_odds(options_.correlation) +
                (options_.use_order ? order(fault, signals, service) : 0.0);
     }
@@ -587,7 +594,8 @@ private:
     double total_of(const std::string& service, const Expectation& expectation) const {
         Evidence evidence;
         for (const Seen& seen : readings_.at(service))
-            evidence.add(seen.family, seen.reading.log_ratio(expectation));
+            if (&expectation == &quiet || !is_clients_doing(seen))
+                evidence.add(seen.family, seen.reading.log_ratio(expectation));
         return evidence.total(options_.correlation);
     }
 
