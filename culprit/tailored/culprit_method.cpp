@@ -88,16 +88,10 @@ private:
                      "0: signals of one kind are independent, 1: they are one signal"}}};
 };
 
-/// Does the incident show an LLM engine or a GPU? Queues, requests in work and their latency are to
-/// be found in any system.
+/// Does the incident show an LLM engine or a GPU?
 bool knows_the_system(const std::vector<tailored::Feature>& features) {
-    constexpr std::array<std::string_view, 7> anywhere = {
-        "engine.waiting",   "engine.running", "engine.queue_time", "engine.e2e",
-        "engine.completed", "engine.aborted", "engine.batch"};
-    return std::ranges::any_of(features, [&](const tailored::Feature& f) {
-        return f.signal.starts_with("gpu.") ||
-               (f.signal.starts_with("engine.") &&
-                std::ranges::find(anywhere, f.signal) == anywhere.end());
+    return std::ranges::any_of(features, [](const tailored::Feature& f) {
+        return f.signal.starts_with("gpu.") || tailored::is_of_inference(f.signal);
     });
 }
 

@@ -689,6 +689,14 @@ private:
 
 }  // namespace
 
+bool is_of_inference(std::string_view signal) {
+    constexpr std::array<std::string_view, 10> anywhere = {
+        "engine.waiting",   "engine.running", "engine.queue_time",    "engine.e2e",
+        "engine.completed", "engine.aborted", "engine.batch",         "engine.client_residual",
+        "engine.path_residual", "engine.path_floor"};
+    return signal.starts_with("engine.") && std::ranges::find(anywhere, signal) == anywhere.end();
+}
+
 Result<std::vector<Feature>> features_of(const Incident& incident, const Catalogue& catalogue,
                                          const Stop& stop, unsigned num_threads) {
     Builder builder(incident, catalogue);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "culprit/base/stop.h"
@@ -29,6 +30,10 @@ struct Feature {
     std::vector<std::size_t> columns;  ///< of the incident's frame
     std::vector<double> values;        ///< [rows], NaN = unknown
 };
+
+/// Does only an inference engine have this signal? Queues, requests in work, their latency and the
+/// way to them are to be found in any system.
+bool is_of_inference(std::string_view signal);
 
 /// Signals of the catalogue that the incident has, by component, in the order of the columns.
 ///

@@ -81,11 +81,16 @@ public:
             classify(service, observations);
             places.push_back(readings_.try_emplace(readings_.end(), service));
         }
+        classify_callers();
+        for (const PeerGroup& group : seen.groups)
+            if (!proxies_.contains(group.services.front()))
+                for (const char* latency : {"istio_request_duration_milliseconds", "engine.e2e"})
+                    if (const auto at = group.common.find(latency); at != group.common.end())
+                        behind_ = std::max(behind_, at->second);
         parallel_for(places.size(), options.num_threads, [&](std::size_t begin, std::size_t end) {
             for (std::size_t i = begin; i < end; ++i)
                 places[i]->second = readings_of(places[i]->first, seen.of.at(places[i]->first));
         });
-        classify_callers();
         for (const auto& [service, observations] : seen.of)
             if (!seen.group_of.contains(service))
                 without_siblings_.emplace_back(&service, &observations);
@@ -162,7 +167,7 @@ private:
         for (const Observation& o : observations)
             if (!o.vanished)
                 seen.push_back({numbers_[o.feature], families_[o.feature],
-                                Reading(moved_by(o), o.extreme),
+                                Reading(moved_alone(o), o.extreme),
                                 &seen_.features[o.feature].signal, &service});
         if (silent_.contains(service))
             seen.push_back({number_of_.at(up), SignalFamily::presence,
@@ -255,6 +260,16 @@ private:
 
     double moved_by(const Observation& o) const {
         return options_.use_siblings ? o.relative : o.own;
+    }
+
+    /// A proxy takes as long as those behind it, and what it takes beyond.
+    double moved_alone(const Observation& o) const {
+        const Feature& feature = seen_.features[o.feature];
+        const double moved = moved_by(o);
+        if (behind_ <= 0.0 || moved <= 0.0 || !proxies_.contains(feature.service) ||
+            feature.signal != "istio_request_duration_milliseconds")
+            return moved;
+        return std::max(0.0, moved - behind_);
     }
 
     void classify(const std::string& service, const std::vector<Observation>& observations) {
@@ -797,6 +812,7 @@ private:
     std::vector<Component> without_siblings_;
     std::vector<Seen> shared_;
     std::map<std::string, std::vector<Seen>> shared_of_proxy_;
+    double behind_ = 0.0;           // deviations of the latency of who stands behind the proxies
     double burden_of_all_ = 0.0;    // of the service as a whole
     double burden_of_front_ = 0.0;  // of whoever stands in front of the engines
     double burden_of_one_ = 0.0;    // of the replica that bears most

@@ -20,6 +20,9 @@ constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
 constexpr double rare_events_max = 20.0;  // in the whole reference: below it, Gauss misleads
 constexpr double segment_evidence_min =
     8.0;  // nats: chance segments of this length do not reach it
+constexpr double independent_rows_min = 2.0;  // of a segment
+constexpr std::size_t stem_letters_min = 3;
+constexpr double own_share_min = 1.0 / 3.0;
 constexpr double correlation_max = 0.8;
 constexpr double segment_deviations_min = 2.5;
 constexpr double correlated_rows = 2.0;  // of arrivals: as many rows count as one
@@ -247,6 +250,8 @@ Moved compare(const std::vector<double>& values, const Rows& rows, double level,
         const auto onset = stats::find_onset(search, shift->location, shift->scale, trial);
         if (as_one == 0.0) as_one = rows_as_one(before, shift->location);
         if (!onset || onset->log_likelihood_ratio < segment_evidence_min * as_one) continue;
+        if (static_cast<double>(onset->end - onset->index) < independent_rows_min * as_one)
+            continue;
         const auto segment = search.subspan(onset->index, onset->end - onset->index);
         const double mean = mean_of(segment);
         double z = beyond_excursion(
@@ -389,8 +394,8 @@ std::string_view stem_of(std::string_view service) {
     return service;
 }
 
-/// Siblings have the same signals and the same name but for a number. Engines whose names do not
-/// pair them all play one part, whatever their signals.
+/// Siblings have the same signals and the same name but for a number. Engines play one part with
+/// those of their name, whatever their signals; those of which each has a name of its own, together.
 std::map<std::string, std::vector<std::string>> parts_played(const std::vector<Feature>& features) {
     struct Component {
         const std::string* service;
@@ -407,8 +412,7 @@ std::map<std::string, std::vector<std::string>> parts_played(const std::vector<F
             at = found->second;
         }
         components[at].signals.push_back(f.signal);
-        if (f.signal.starts_with("engine.") && f.signal != "engine.client_residual")
-            components[at].has_engine = true;
+        if (is_of_inference(f.signal)) components[at].has_engine = true;
     }
     std::map<std::string, std::vector<std::string>> parts;
     std::map<std::string_view, std::vector<std::string>> engines;
@@ -425,10 +429,20 @@ std::map<std::string, std::vector<std::string>> parts_played(const std::vector<F
         for (const std::string_view signal : component.signals) (part += "\n").append(signal);
         parts[part].push_back(*component.service);
     }
-    const bool paired =
-        std::ranges::all_of(engines, [](const auto& part) { return part.second.size() >= 2; });
+    // What tells a pod from its siblings may lack a digit: its name begins as theirs do.
+    const auto family_of = [&](std::string_view stem) {
+        for (const auto& [other, services] : engines)
+            if (other.size() >= stem_letters_min && other != stem && stem.starts_with(other))
+                return other;
+        return stem;
+    };
+    std::map<std::string_view, std::vector<std::string>> families;
     for (const auto& [stem, services] : engines) {
-        auto& part = parts[paired ? "engine " + std::string(stem) : "engine"];
+        auto& family = families[family_of(stem)];
+        family.insert(family.end(), services.begin(), services.end());
+    }
+    for (const auto& [stem, services] : families) {
+        auto& part = parts[services.size() >= 2 ? "engine " + std::string(stem) : "engine"];
         part.insert(part.end(), services.begin(), services.end());
     }
     return parts;
@@ -466,6 +480,19 @@ std::vector<double> median_series(const std::vector<const Feature*>& members, st
     return out;
 }
 
+/// Two move apart when either moves. Who made less than a third of the difference, in the rows that
+/// it was found in, is charged for its part.
+double share_of_move(const Feature& feature, const Observation& seen, const Moved& moved,
+                     const Rows& rows) {
+    RowRange at = rows.suspect;
+    if (moved.onset)
+        at = {rows.search.first + moved.onset->index, rows.search.first + moved.onset->end};
+    const double own = mean_of(part(feature.values, at)) - seen.baseline;
+    const double difference = moved.suspect - moved.baseline;
+    const double share = own / difference;
+    return std::isfinite(share) ? std::clamp(share / own_share_min, 0.0, 1.0) : 1.0;
+}
+
 /// How far a signal left its siblings: `difference` from what they did.
 double apart(const Feature& feature, const Observation& seen, const std::vector<double>& difference,
              const Rows& rows, double uneven, double mad_factor, std::vector<double>& scratch) {
@@ -476,7 +503,8 @@ double apart(const Feature& feature, const Observation& seen, const std::vector<
         sensitivity.least += (seen.longer - 1.0) * std::abs(seen.siblings_now);
     // Where all of them rose, so did what they differ by.
     const double level = std::fmax(std::abs(seen.baseline), std::abs(seen.siblings_now));
-    return compare(difference, rows, level, sensitivity, scratch, seen.own).deviations;
+    const Moved moved = compare(difference, rows, level, sensitivity, scratch, seen.own);
+    return moved.deviations * share_of_move(feature, seen, moved, rows);
 }
 
 /// What has no bound and piles up where more comes than can be done.
