@@ -189,7 +189,7 @@ Status add_generic_findings(const Incident& incident, const RunContext& context,
 /// Puts the posterior over (component, fault) into the diagnosis; a service's score becomes the
 /// probability that it is the culprit, and the generic score only orders equal ones.
 Status add_findings(const Incident& incident, const RunContext& context,
-                    const FaultLibrary& library, const tailored::HypothesisOptions& options,
+                    const FaultLibrary& library, tailored::HypothesisOptions options,
                     std::vector<tailored::Feature> features, const tailored::Windows& windows,
                     std::vector<Suspect>& suspects, Diagnosis& diagnosis) {
     CULPRIT_TRY(const tailored::Observations seen,
@@ -197,6 +197,8 @@ Status add_findings(const Incident& incident, const RunContext& context,
                                   context.num_threads));
     const tailored::LogMatches logs = tailored::match_logs(incident, windows, library);
     CULPRIT_TRY_STATUS(context.stop.check());
+    diagnosis.symptom = tailored::symptom_of(seen, incident, windows);
+    options.users_felt = tailored::users_felt(diagnosis.symptom, seen);
     const auto hypotheses = tailored::weigh(seen, incident, windows, library, logs, options);
     CULPRIT_TRY_STATUS(context.stop.check());
     std::unordered_map<std::string_view, double> blame;
@@ -208,7 +210,6 @@ Status add_findings(const Incident& incident, const RunContext& context,
                         1e-6 * suspect.score / (1.0 + suspect.score);
     }
     const tailored::Weighed weighed{hypotheses, seen, logs, incident, windows};
-    diagnosis.symptom = tailored::symptom_of(seen, incident, windows);
     diagnosis.findings = tailored::explain(weighed, findings_max);
     put_somebody_first(diagnosis);
     diagnosis.blind_spots = tailored::blind_spots(weighed, Catalogue::builtin());

@@ -142,6 +142,10 @@ constexpr Prefix words[] = {
     {"request", SignalFamily::work},
 };
 
+bool is_busy(SignalFamily family) {
+    return family == SignalFamily::processor;
+}
+
 }  // namespace
 
 bool follows_load(SignalFamily family) {
@@ -167,11 +171,13 @@ SignalFamily family_of_signal(std::string_view signal) {
     return SignalFamily::other;
 }
 
-Reading::Reading(double deviations, double extreme)
-    : state_(state_of(deviations)),
+Reading::Reading(double deviations, double extreme, SignalFamily family)
+    : bystander_(is_busy(family) ? &busy_bystander : &bystander),
+      quiet_(is_busy(family) ? &busy_quiet : &quiet),
+      state_(state_of(deviations)),
       log_far_(std::log(std::max(1.0, std::abs(deviations) / 2.5))),
       extreme_(extreme) {
-    log_bystander_ = std::log(std::max(likelihood(bystander), 1e-12));
+    log_bystander_ = std::log(std::max(likelihood(*bystander_), 1e-12));
     for (std::size_t i = 0; i < severities.size(); ++i)
         unmentioned_[i] = log_ratio(severities[i].unmentioned);
 }
@@ -182,7 +188,7 @@ double Reading::likelihood(const Expectation& e) const {
     // Relative to the extremes that bystanders show, so that a still signal is not concerned.
     const double extent =
         (extreme_ * e.extreme + (1.0 - extreme_) * (1.0 - e.extreme)) /
-        (extreme_ * bystander.extreme + (1.0 - extreme_) * (1.0 - bystander.extreme));
+        (extreme_ * bystander_->extreme + (1.0 - extreme_) * (1.0 - bystander_->extreme));
     return (state_.up * e.up * (moves && is_upwards(e.expected) ? 1.0 : reach) +
             state_.down * e.down * (moves && !is_upwards(e.expected) ? 1.0 : reach)) *
                extent +

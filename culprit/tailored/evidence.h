@@ -27,6 +27,10 @@ inline constexpr Expectation bystander = {.up = 0.03, .down = 0.03, .flat = 0.94
 inline constexpr Expectation anything = {.up = 0.28, .down = 0.28, .flat = 0.44};
 /// Nothing is wrong anywhere.
 inline constexpr Expectation quiet = {.up = 0.02, .down = 0.02, .flat = 0.96, .tail = 4.5};
+/// The same two of disks and processors, which copies, checks and jobs by the clock use as well:
+/// they begin when nobody expects it, and go far without harm.
+inline constexpr Expectation busy_bystander = {.up = 0.07, .down = 0.04, .flat = 0.89, .tail = 1.0};
+inline constexpr Expectation busy_quiet = {.up = 0.06, .down = 0.03, .flat = 0.91, .tail = 1.5};
 
 /// Not broken, but under more load: the siblings of a broken replica.
 inline constexpr Expectation burdened = {.up = 0.14, .down = 0.10, .flat = 0.76, .tail = 0.7};
@@ -35,31 +39,6 @@ inline constexpr Expectation suffering = {.up = 0.40, .down = 0.10, .flat = 0.50
 /// The first of several replicas that suffers from a load that changed for all: beyond what the
 /// others do, but not far beyond.
 inline constexpr Expectation strained = {.up = 0.14, .down = 0.10, .flat = 0.76, .tail = 1.0};
-
-/// What one signal did, prepared for being weighed against many expectations.
-class Reading {
-public:
-    Reading(double deviations, double extreme);
-
-    /// log P(reading | e) - log P(reading | bystander). P sums over the states; chance and side
-    /// effects rarely reach far: beyond 2.5 deviations, in a direction that is not the expected
-    /// one, the probability falls with the power `tail` of the distance.
-    double log_ratio(const Expectation& e) const;
-    bool went_up() const { return state_.up > 0.5; }
-    bool went_down() const { return state_.down > 0.5; }
-    bool went_to_nothing() const { return went_down() && extreme_ > 0.5; }
-    /// The same for a signal that a signature does not mention, by severity.
-    double unmentioned(std::size_t severity) const { return unmentioned_[severity]; }
-
-private:
-    double likelihood(const Expectation& e) const;
-
-    State state_;
-    double log_far_ = 0.0;
-    double extreme_ = 0.0;
-    double log_bystander_ = 0.0;
-    std::array<double, 3> unmentioned_{};
-};
 
 /// Signals that rise and fall together, whatever the cause: latencies, work done, GPU activity, ...
 enum class SignalFamily : std::uint8_t {
@@ -80,6 +59,35 @@ inline constexpr std::size_t num_signal_families = 12;
 SignalFamily family_of_signal(std::string_view signal);
 /// Does more or less load move it?
 bool follows_load(SignalFamily family);
+
+/// What one signal did, prepared for being weighed against many expectations.
+class Reading {
+public:
+    Reading(double deviations, double extreme, SignalFamily family);
+
+    /// log P(reading | e) - log P(reading | a bystander's signal of this family). P sums over the states; chance and side
+    /// effects rarely reach far: beyond 2.5 deviations, in a direction that is not the expected
+    /// one, the probability falls with the power `tail` of the distance.
+    double log_ratio(const Expectation& e) const;
+    /// The same for "nothing is wrong".
+    double log_ratio_if_quiet() const { return log_ratio(*quiet_); }
+    bool went_up() const { return state_.up > 0.5; }
+    bool went_down() const { return state_.down > 0.5; }
+    bool went_to_nothing() const { return went_down() && extreme_ > 0.5; }
+    /// The same for a signal that a signature does not mention, by severity.
+    double unmentioned(std::size_t severity) const { return unmentioned_[severity]; }
+
+private:
+    double likelihood(const Expectation& e) const;
+
+    const Expectation* bystander_;
+    const Expectation* quiet_;
+    State state_;
+    double log_far_ = 0.0;
+    double extreme_ = 0.0;
+    double log_bystander_ = 0.0;
+    std::array<double, 3> unmentioned_{};
+};
 
 /// How much correlated evidence counts.
 struct Correlation {

@@ -23,6 +23,7 @@ constexpr double change_gain = 1.5;
 constexpr double burden_share = 0.5;
 constexpr std::size_t broken_at_once_max = 8;  // considered, two by two
 constexpr double shared_deviations = 3.0;      // of what all siblings show
+constexpr double unfelt_gain = 1.0;
 constexpr double load_evidence_min = 1.0;      // log odds below which a changed load is no partner
 // Who sends unequal shares: more often the serving framework's router than the proxy before it.
 constexpr double serving_router_share = 0.6;
@@ -167,11 +168,11 @@ private:
         for (const Observation& o : observations)
             if (!o.vanished)
                 seen.push_back({numbers_[o.feature], families_[o.feature],
-                                Reading(moved_alone(o), o.extreme),
+                                Reading(moved_alone(o), o.extreme, families_[o.feature]),
                                 &seen_.features[o.feature].signal, &service});
         if (silent_.contains(service))
             seen.push_back({number_of_.at(up), SignalFamily::presence,
-                            Reading(-silence_deviations, 1.0), &up});
+                            Reading(-silence_deviations, 1.0, SignalFamily::presence), &up});
         return seen;
     }
 
@@ -186,14 +187,15 @@ private:
             for (const auto& [signal, deviations] : group.common)
                 if (known.emplace(number_of_.at(signal), deviations).second)
                     seen.push_back({number_of_.at(signal), family_of_signal(signal),
-                                    Reading(deviations, 0.0), &signal});
+                                    Reading(deviations, 0.0, family_of_signal(signal)), &signal});
         }
         for (const auto& [service, observations] : seen_of_others(proxy)) {
             for (const Observation& o : *observations)
                 if (!o.vanished &&
                     (o.own == 0.0 || known.emplace(numbers_[o.feature], o.own).second))
                     seen.push_back({numbers_[o.feature], families_[o.feature],
-                                    Reading(*service == proxy ? moved_by(o) : o.own, o.extreme),
+                                    Reading(*service == proxy ? moved_by(o) : o.own, o.extreme,
+                                            families_[o.feature]),
                                     &seen_.features[o.feature].signal, service});
         }
         return seen;
@@ -594,7 +596,7 @@ private:
 
     void add_unknown(std::vector<Hypothesis>& all) const {
         for (const auto& [service, observations] : seen_.of) {
-            const double moved = total_of(service, anything);
+            const double moved = commotion_of(service);
             const double borne = borne_by(moved, burden_beside(service));
             all.push_back({.kind = HypothesisKind::unknown,
                            .component = service,
@@ -605,12 +607,19 @@ private:
         }
     }
 
-    /// Log odds of one expectation for all signals of a component against "bystander".
-    double total_of(const std::string& service, const Expectation& expectation) const {
+    /// Log odds of "anything" for all signals of a component against "bystander".
+    double commotion_of(const std::string& service) const {
         Evidence evidence;
         for (const Seen& seen : readings_.at(service))
-            if (&expectation == &quiet || !is_clients_doing(seen))
-                evidence.add(seen.family, seen.reading.log_ratio(expectation));
+            if (!is_clients_doing(seen))
+                evidence.add(seen.family, seen.reading.log_ratio(anything));
+        return evidence.total(options_.correlation);
+    }
+
+    double quiet_of(const std::string& service) const {
+        Evidence evidence;
+        for (const Seen& seen : readings_.at(service))
+            evidence.add(seen.family, seen.reading.log_ratio_if_quiet());
         return evidence.total(options_.correlation);
     }
 
@@ -620,14 +629,17 @@ private:
     void add_nothing(std::vector<Hypothesis>& all) const {
         double worst = 0.0;
         for (const auto& [service, observations] : seen_.of)
-            worst = std::min(worst, total_of(service, quiet));
+            worst = std::min(worst, quiet_of(service));
         double sum = worst;
         for (const PeerGroup& group : seen_.groups) {
             Evidence evidence;
-            for (const auto& [signal, deviations] : group.common)
-                evidence.add(family_of_signal(signal), Reading(deviations, 0.0).log_ratio(quiet));
+            for (const auto& [signal, deviations] : group.common) {
+                const SignalFamily family = family_of_signal(signal);
+                evidence.add(family, Reading(deviations, 0.0, family).log_ratio_if_quiet());
+            }
             sum += evidence.total(options_.correlation);
         }
+        if (options_.users_felt == UsersFelt::nothing) sum += unfelt_gain;
         // A line that some fault prints and that was not there before needs an explanation.
         double lines = 0.0;
         for (const auto& [service, matches] : logs_)

@@ -10,6 +10,7 @@
 #include "culprit/tailored/evidence.h"
 #include "culprit/tailored/experience.h"
 #include "culprit/tailored/observations.h"
+#include "culprit/tailored/symptom.h"
 
 namespace culprit::tailored {
 
@@ -40,6 +41,7 @@ struct HypothesisOptions {
     double log_weight = 1.0;  ///< of log patterns
     double nothing_prior = 0.25;
     double unknown_prior = 0.04;
+    UsersFelt users_felt = UsersFelt::unknown;
     const Experience* experience = nullptr;  ///< adds what confirmed incidents have shown
     bool use_siblings = true;
     bool use_order = true;

@@ -75,6 +75,9 @@ double least_change(const Feature& feature) {
     if (feature.signal == "engine.frontend_residual" || feature.signal == "engine.tokenize_time")
         return 5e-3;
     if (feature.signal == "link.retransmit_share") return 0.02;  // a delay that begins does that
+    if (feature.signal == "node_disk_io_time_seconds_total") return 0.1;  // busy: 1 is saturated
+    if (family_of_signal(feature.signal) == SignalFamily::storage && feature.unit == "By")
+        return 10e6;  // per second: the slowest disks that serve models write ten times as much
     if (feature.kind == FeatureKind::ratio || feature.unit == "1") return 0.01;
     if (feature.unit == "%") return 1.0;
     if (feature.kind == FeatureKind::average)

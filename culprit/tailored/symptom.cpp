@@ -15,6 +15,7 @@
 #include "culprit/frame/span_series.h"
 #include "culprit/stats/quantile.h"
 #include "culprit/stats/robust_shift.h"
+#include "culprit/tailored/evidence.h"
 #include "culprit/tailored/signal_text.h"
 #include "culprit/tailored/span_features.h"
 
@@ -373,7 +374,25 @@ std::string lengths_text(const Observations& seen) {
     return text;
 }
 
+/// Did somebody's requests get slower, or fail?
+bool got_worse(const Feature& feature, const Observation& seen) {
+    if (seen.own < moved_deviations) return false;
+    if (is_slowness(feature.signal)) return seen.suspect >= growth_min * seen.baseline;
+    return family_of_signal(feature.signal) == SignalFamily::errors;
+}
+
 }  // namespace
+
+UsersFelt users_felt(const std::optional<FindingStep>& symptom, const Observations& seen) {
+    if (!symptom) return UsersFelt::unknown;
+    const Replicas count = count_replicas(seen);
+    if (symptom->when != TimePoint{} || count.slow + count.idle + count.silent > 0)
+        return UsersFelt::something;
+    for (const auto& [service, observations] : seen.of)
+        for (const Observation& o : observations)
+            if (o.vanished || got_worse(seen.features[o.feature], o)) return UsersFelt::something;
+    return UsersFelt::nothing;
+}
 
 std::optional<FindingStep> symptom_of(const Observations& seen, const Incident& incident,
                                       const Windows& windows) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "culprit/rca/incident.h"
@@ -24,5 +25,10 @@ namespace culprit::tailored {
 /// engine's latency.   Cost: O(spans log spans + observations).
 std::optional<FindingStep> symptom_of(const Observations& seen, const Incident& incident,
                                       const Windows& windows);
+
+/// Whether users felt anything of it, after `symptom` and what the components show: latencies and
+/// errors as before at all of them, and no replica slow, idle or silent.
+enum class UsersFelt : std::uint8_t { unknown, nothing, something };
+UsersFelt users_felt(const std::optional<FindingStep>& symptom, const Observations& seen);
 
 }  // namespace culprit::tailored
