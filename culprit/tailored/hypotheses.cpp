@@ -23,7 +23,7 @@ constexpr double change_gain = 1.5;
 constexpr double burden_share = 0.5;
 constexpr std::size_t broken_at_once_max = 8;  // considered, two by two
 constexpr double shared_deviations = 3.0;      // of what all siblings show
-constexpr double unfelt_gain = 1.0;
+constexpr double unfelt_gain = 0.5;
 constexpr double load_evidence_min = 1.0;      // log odds below which a changed load is no partner
 // Who sends unequal shares: more often the serving framework's router than the proxy before it.
 constexpr double serving_router_share = 0.6;
