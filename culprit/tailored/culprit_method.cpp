@@ -222,6 +222,20 @@ void tell_load(const Incident& incident, const tailored::GenericScore& generic,
     finding->chain.insert(finding->chain.begin(), std::move(step));
 }
 
+/// Something is wrong, but whoever were named would be named by chance: says that instead.
+void say_that_nobody_stands_out(const std::vector<Suspect>& suspects, Diagnosis& diagnosis) {
+    constexpr double stands_out_min = 0.15;  // from here on a finding's chain is told
+    if (diagnosis.nobody >= 0.4 || suspects.empty()) return;
+    const double highest = std::ranges::max_element(suspects, {}, &Suspect::score)->score;
+    const double by_chance = 1.0 / static_cast<double>(suspects.size());
+    if (highest >= std::min(stands_out_min, 1.5 * by_chance)) return;
+    diagnosis.findings.insert(diagnosis.findings.begin(),
+                              {.fault = "unknown",
+                               .name = "something is wrong, but nobody stands out",
+                               .probability = 1.0 - diagnosis.nobody});
+    if (diagnosis.findings.size() > findings_max) diagnosis.findings.resize(findings_max);
+}
+
 /// For systems of which no more is known than how far each service moved: which service is the
 /// generic score's, whether anything moved at all the quiet time's, whether the load explains it
 /// what is counted, and which fault it is the signatures'.
@@ -259,6 +273,7 @@ Status add_generic_findings(const Incident& incident, const RunContext& context,
     if (nobodys.counted != nullptr)
         tell_load(incident, generic, *nobodys.counted, diagnosis.findings);
     put_somebody_first(diagnosis);
+    say_that_nobody_stands_out(suspects, diagnosis);
     return {};
 }
 

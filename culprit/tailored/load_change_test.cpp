@@ -179,5 +179,14 @@ TEST(LoadChange, SlowServiceIsBlamedThoughTrafficFalls) {
     EXPECT_LT(broken.nobody, 0.2);
 }
 
+/// More CPU everywhere and no more requests is no load, and nobody's fault in particular.
+TEST(LoadChange, NobodyStandsOut) {
+    const Diagnosis spread = diagnosis_of(ordinary_system(5, {.common_cpu = 0.6}));
+    EXPECT_LT(spread.nobody, 0.4);
+    EXPECT_EQ(spread.findings.front().component, "");
+    EXPECT_EQ(spread.findings.front().fault, "unknown");
+    EXPECT_NEAR(spread.findings.front().probability, 1.0 - spread.nobody, 1e-12);
+}
+
 }  // namespace
 }  // namespace culprit::tailored
