@@ -140,7 +140,8 @@ struct Diagnosis {
     /// What users felt, before anybody is blamed; `remark` says how many replicas and which load.
     std::optional<FindingStep> symptom = {};
     /// Most probable first, but that nobody is broken comes first only from 0.4 on. Two components
-    /// may be broken at once: then probabilities sum to more than 1. Empty for methods that only
+    /// may be broken at once: then probabilities sum to more than 1. The first is "unknown" without
+    /// a component where something is wrong and nobody stands out. Empty for methods that only
     /// rank.
     std::vector<Finding> findings = {};
     double nobody = 0.0;  ///< probability that no component is broken; 0 without findings

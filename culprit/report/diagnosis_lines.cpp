@@ -56,7 +56,11 @@ std::string doubt_line(const Diagnosis& diagnosis) {
     for (const Finding& finding : diagnosis.findings)
         if (finding.component == first.component) of_component += finding.probability;
     std::string text;
-    if (!first.component.empty() && of_component >= known_probability_min) {
+    if (first.component.empty() && !is_known(first)) {
+        text = printable(first.name);
+        if (known != diagnosis.findings.end())
+            text += fmt::format("; best {}: {}", percent(known->probability), title_of(*known));
+    } else if (!first.component.empty() && of_component >= known_probability_min) {
         text = fmt::format("{} ({}), but no known fault fits", printable(first.component),
                            percent(of_component));
         if (is_known(first)) text += " for sure";

@@ -97,6 +97,12 @@ TEST(DoubtLine, IsThereOnlyWhileTheAnswerIsNot) {
         doubt_line(two),
         "r1 (85 %), but no known fault fits for sure; best 45 %: Some fault; first to move: SM "
         "clock 1980 -> 930 MHz");
+    Diagnosis spread = with_finding("x", 0.1);
+    spread.findings.insert(spread.findings.begin(),
+                           {.fault = "unknown", .name = "nobody stands out", .probability = 0.9});
+    EXPECT_EQ(
+        doubt_line(spread),
+        "nobody stands out; best 10 %: r1: Some fault; first to move: SM clock 1980 -> 930 MHz");
 }
 
 TEST(SymptomLine, SaysSinceWhenWithItsUncertainty) {

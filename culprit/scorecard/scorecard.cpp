@@ -18,9 +18,9 @@ struct Answer {
     std::string component;
 };
 
-/// Components and "nobody" by falling probability; but "nobody" is the answer only from 0.4 on,
-/// as the method's first finding. Without findings the method has only ranked: then
-/// nobody is never the answer.
+/// Components and "nobody" by falling probability; but "nobody" is the answer only from 0.4 on, or
+/// where the method's first finding says that nobody stands out. Without findings the method has
+/// only ranked: then nobody is never the answer.
 std::vector<Answer> answers_of(const Diagnosis& diagnosis) {
     std::vector<Answer> answers;
     for (const Suspect& suspect : diagnosis.ranking.suspects())
@@ -28,7 +28,13 @@ std::vector<Answer> answers_of(const Diagnosis& diagnosis) {
     if (!diagnosis.findings.empty()) answers.push_back({diagnosis.nobody, ""});
     std::ranges::stable_sort(
         answers, [](const Answer& a, const Answer& b) { return a.probability > b.probability; });
-    if (answers.size() > 1 && answers.front().component.empty() && diagnosis.nobody < 0.4)
+    const bool nobody_stands_out = !diagnosis.findings.empty() &&
+                                   diagnosis.findings.front().component.empty() &&
+                                   diagnosis.findings.front().fault == "unknown";
+    if (nobody_stands_out)
+        std::stable_partition(answers.begin(), answers.end(),
+                              [](const Answer& a) { return a.component.empty(); });
+    else if (answers.size() > 1 && answers.front().component.empty() && diagnosis.nobody < 0.4)
         std::swap(answers[0], answers[1]);
     return answers;
 }

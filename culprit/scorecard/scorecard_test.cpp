@@ -55,6 +55,40 @@ TEST(Scorecard, CountsSoundWindowsBlameAndCalibration) {
     EXPECT_NEAR(card.brier, (0.01 + 0.36) / 2, 1e-12);
 }
 
+/// All services take up the same CPU at once: one of them is likely broken, but which?
+TEST(Scorecard, NamingNobodyIsNoBlameAndNoHit) {
+    constexpr std::size_t rows = 90;
+    constexpr std::size_t alert = 60;
+    constexpr std::size_t num_services = 10;
+    std::vector<TimePoint> times;
+    std::vector<Column> columns;
+    Matrix values(rows, num_services);
+    for (std::size_t r = 0; r < rows; ++r) {
+        times.push_back(time_from_seconds(1.7e9 + 5.0 * static_cast<double>(r)));
+        for (std::size_t s = 0; s < num_services; ++s)
+            values(r, s) = (r < alert ? 0.2 : 0.8) + 0.01 * static_cast<double>((7 * r + s) % 5);
+    }
+    for (std::size_t s = 0; s < num_services; ++s) {
+        const std::string name = "svc" + std::to_string(s);
+        columns.push_back({.name = name + "_cpu", .service = name, .metric = "cpu"});
+    }
+    auto frame = Frame::make(times, std::move(columns), std::move(values));
+    ASSERT_TRUE(frame.has_value());
+    Case spread{.id = "spread", .truth = GroundTruth{}};
+    spread.incident.metrics = *frame;
+    spread.incident.alert = times[alert];
+    spread.incident.baseline = {times.front(), times[alert]};
+    spread.incident.suspect = {times[alert], times.back() + Duration(5'000'000'000)};
+    const Outcome sound = judge(spread, {}, 0, {});
+    EXPECT_EQ(sound.answered_fault, "unknown");
+    EXPECT_EQ(sound.answered_component, "");
+    EXPECT_EQ(sound.rank, 1U);
+    spread.truth->services = {"svc3"};
+    const Outcome broken = judge(spread, {}, 0, {});
+    EXPECT_EQ(broken.answered_component, "");
+    EXPECT_GT(broken.rank, 1U);
+}
+
 TEST(Spoiling, CutsRowsColumnsAndMovesTheAlert) {
     std::vector<TimePoint> times;
     times.reserve(60);

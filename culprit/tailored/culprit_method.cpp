@@ -1,5 +1,7 @@
 #include "culprit/tailored/culprit_method.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -120,9 +122,117 @@ bool load_moved(const tailored::GenericScore& generic) {
     return 2 * up > farthest.size();
 }
 
+/// Does the signature say that more requests arrive (or fewer), and nothing is broken?
+bool tells_of_arrivals(const FaultSignature& fault, bool more) {
+    const Direction expected = more ? Direction::up : Direction::down;
+    return fault.scope == FaultScope::all && fault.component == "service" &&
+           std::ranges::any_of(fault.signals, [&](const ExpectedSignal& s) {
+               return s.signal == "proxy.requests" && s.direction == expected;
+           });
+}
+
+/// How the probability is divided between nobody and all services.
+struct NobodysShare {
+    double nothing = 0.0;  ///< is wrong
+    double load = 0.0;     ///< changed, and no component is broken
+    /// The signature of the change that the counts show, if it is more telling than what the
+    /// signatures say by themselves.
+    const FaultSignature* counted = nullptr;
+};
+
+NobodysShare nobodys_share(const tailored::GenericScore& generic, const FaultLibrary& library,
+                           const std::vector<tailored::Hypothesis>& hypotheses, double ahead) {
+    NobodysShare share{.nothing = tailored::probability_of_nothing(tailored::unrest(generic))};
+    // As little as it may be: what most services count alike is no accident.
+    const double moved = 1.0 - tailored::state_of(generic.load.deviations).flat;
+    double load = 0.0;
+    double somebody = 0.0;
+    for (const tailored::Hypothesis& h : hypotheses)
+        if (!h.component.empty())
+            somebody += h.probability;
+        else if (h.kind == tailored::HypothesisKind::fault)
+            load += h.probability;
+    // More load moves services alike: the farther one stands out, the less it explains.
+    if (load > 0.0 && load_moved(generic))
+        share.load = (1.0 - share.nothing) * load / (load + somebody) * std::exp(-ahead);
+    const double nobody = tailored::probability_of_nothing(tailored::unrest_beyond_load(generic));
+    const double explained = nobody - std::min(share.nothing, nobody) * (1.0 - moved);
+    if (explained <= share.load) return share;
+    for (const FaultSignature& fault : library.signatures())
+        if (tells_of_arrivals(fault, generic.load.factor > 1.0)) share.counted = &fault;
+    share.load = explained;
+    share.nothing = nobody - explained;
+    if (share.counted == nullptr && load <= 0.0)  // no name for it
+        share.nothing += std::exchange(share.load, 0.0);
+    return share;
+}
+
+/// Gives each hypothesis what its component, the load or "nothing" has by the generic score.
+void share_out(const NobodysShare& nobodys, const std::map<std::string, double>& blame,
+               std::vector<tailored::Hypothesis>& hypotheses) {
+    std::map<std::string, double> before;
+    const auto is_load = [&](const tailored::Hypothesis& h) {
+        return h.kind == tailored::HypothesisKind::fault && h.component.empty() &&
+               (nobodys.counted == nullptr || h.fault == nobodys.counted);
+    };
+    double load = 0.0;
+    for (const tailored::Hypothesis& h : hypotheses)
+        if (!h.component.empty())
+            before[h.component] += h.probability;
+        else
+            load += is_load(h) ? h.probability : 0.0;
+    for (tailored::Hypothesis& h : hypotheses)
+        if (h.kind == tailored::HypothesisKind::nothing)
+            h.probability = nobodys.nothing;
+        else if (h.component.empty())
+            h.probability *= is_load(h) && load > 0.0 ? nobodys.load / load : 0.0;
+        else
+            h.probability *=
+                before[h.component] > 0.0 ? blame.at(h.component) / before[h.component] : 0.0;
+    if (nobodys.counted != nullptr && load <= 0.0)
+        hypotheses.push_back({.fault = nobodys.counted, .probability = nobodys.load});
+    for (const auto& [service, probability] : blame)
+        if (!before.contains(service))
+            hypotheses.push_back({.kind = tailored::HypothesisKind::unknown,
+                                  .component = service,
+                                  .seen_at = service,
+                                  .probability = probability});
+    std::ranges::stable_sort(
+        hypotheses, [](const auto& a, const auto& b) { return a.probability > b.probability; });
+}
+
+/// What the load did comes before what followed from it.
+void tell_load(const Incident& incident, const tailored::GenericScore& generic,
+               const FaultSignature& changed, std::vector<Finding>& findings) {
+    const auto finding = std::ranges::find_if(
+        findings, [&](const Finding& f) { return f.component.empty() && f.fault == changed.id; });
+    if (finding == findings.end()) return;
+    for (FindingStep& step : finding->chain)
+        if (step.remark == "first to move") step.remark.clear();
+    FindingStep step =
+        tailored::load_step(incident.metrics, generic.windows, generic.shifts, generic.load);
+    step.remark = fmt::format("leaves {:.1f} of the farthest series' {:.1f} deviations",
+                              tailored::unrest_beyond_load(generic), tailored::unrest(generic));
+    finding->chain.insert(finding->chain.begin(), std::move(step));
+}
+
+/// Something is wrong, but whoever were named would be named by chance: says that instead.
+void say_that_nobody_stands_out(const std::vector<Suspect>& suspects, Diagnosis& diagnosis) {
+    constexpr double stands_out_min = 0.15;  // from here on a finding's chain is told
+    if (diagnosis.nobody >= 0.4 || suspects.empty()) return;
+    const double highest = std::ranges::max_element(suspects, {}, &Suspect::score)->score;
+    const double by_chance = 1.0 / static_cast<double>(suspects.size());
+    if (highest >= std::min(stands_out_min, 1.5 * by_chance)) return;
+    diagnosis.findings.insert(diagnosis.findings.begin(),
+                              {.fault = "unknown",
+                               .name = "something is wrong, but nobody stands out",
+                               .probability = 1.0 - diagnosis.nobody});
+    if (diagnosis.findings.size() > findings_max) diagnosis.findings.resize(findings_max);
+}
+
 /// For systems of which no more is known than how far each service moved: which service is the
-/// generic score's, whether anything moved at all the quiet time's, and which fault it is, or
-/// whether only the load changed, the signatures'.
+/// generic score's, whether anything moved at all the quiet time's, whether the load explains it
+/// what is counted, and which fault it is the signatures'.
 Status add_generic_findings(const Incident& incident, const RunContext& context,
                             const FaultLibrary& library, const tailored::HypothesisOptions& options,
                             std::vector<tailored::Feature> features,
@@ -135,54 +245,29 @@ Status add_generic_findings(const Incident& incident, const RunContext& context,
     CULPRIT_TRY_STATUS(context.stop.check());
     std::vector<tailored::Hypothesis> hypotheses =
         tailored::weigh(seen, incident, generic.windows, library, logs, options);
-    double load = 0.0;
-    std::map<std::string, double> local;
-    for (const tailored::Hypothesis& h : hypotheses)
-        if (h.component.empty())
-            load += h.kind == tailored::HypothesisKind::fault ? h.probability : 0.0;
-        else
-            local[h.component] += h.probability;
-    double somebody = 0.0;
-    for (const auto& [service, probability] : local) somebody += probability;
-    const double nothing = tailored::probability_of_nothing(tailored::unrest(generic));
     double highest = 0.0;
     double second = 0.0;
     for (const Suspect& suspect : suspects) {
         second = std::max(second, std::min(highest, suspect.score));
         highest = std::max(highest, suspect.score);
     }
-    // More load moves services alike: the farther one stands out, the less it explains.
-    const double load_share = load > 0.0 && load_moved(generic)
-                                  ? load / (load + somebody) * std::exp(second - highest)
-                                  : 0.0;
+    const NobodysShare nobodys = nobodys_share(generic, library, hypotheses, highest - second);
+    diagnosis.nobody = nobodys.nothing + nobodys.load;
     double total = 0.0;
     for (const Suspect& suspect : suspects) total += std::exp(suspect.score - highest);
     std::map<std::string, double> blame;
     for (Suspect& suspect : suspects) {
-        const double share = std::exp(suspect.score - highest) / total;
-        suspect.score = (1.0 - nothing) * (1.0 - load_share) * share;
+        suspect.score = (1.0 - diagnosis.nobody) * std::exp(suspect.score - highest) / total;
         blame[suspect.service] = suspect.score;
-        if (!local.contains(suspect.service))
-            hypotheses.push_back({.kind = tailored::HypothesisKind::unknown,
-                                  .component = suspect.service,
-                                  .seen_at = suspect.service,
-                                  .probability = suspect.score});
     }
-    for (tailored::Hypothesis& h : hypotheses) {
-        if (h.kind == tailored::HypothesisKind::nothing)
-            h.probability = nothing;
-        else if (h.component.empty())
-            h.probability *= load > 0.0 ? (1.0 - nothing) * load_share / load : 0.0;
-        else if (const auto known = local.find(h.component); known != local.end())
-            h.probability *= known->second > 0.0 ? blame[h.component] / known->second : 0.0;
-    }
-    std::ranges::stable_sort(
-        hypotheses, [](const auto& a, const auto& b) { return a.probability > b.probability; });
-    diagnosis.nobody = nothing + (1.0 - nothing) * load_share;
+    share_out(nobodys, blame, hypotheses);
     const tailored::Weighed weighed{hypotheses, seen, logs, incident, generic.windows};
     diagnosis.symptom = tailored::symptom_of(seen, incident, generic.windows);
     diagnosis.findings = tailored::explain(weighed, findings_max);
+    if (nobodys.counted != nullptr)
+        tell_load(incident, generic, *nobodys.counted, diagnosis.findings);
     put_somebody_first(diagnosis);
+    say_that_nobody_stands_out(suspects, diagnosis);
     return {};
 }
 

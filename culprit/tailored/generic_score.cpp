@@ -24,7 +24,11 @@ Result<GenericScore> generic_score(const Incident& incident, const RunContext& c
         if (generic.score.try_emplace(moved.service, 0.0).second)
             generic.services.push_back(moved.service);
     }
-    for (const auto& [service, e] : own_change(generic.shifts, generic.flow.available))
+    generic.load = load_change(generic.shifts, generic.services.size());
+    for (ColumnShift& moved : generic.shifts) moved.beyond_load = beyond_load(moved, generic.load);
+    for (const auto& [service, e] :
+         own_change(generic.shifts,
+                    {.skip_flow = generic.flow.available, .load_rose = generic.load.factor > 1.0}))
         generic.score[service] += e;
     for (const auto& [service, e] : generic.spans.score) generic.score[service] += e;
     for (const auto& [service, share] : generic.flow.share)

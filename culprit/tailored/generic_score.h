@@ -6,6 +6,7 @@
 
 #include "culprit/rca/method.h"
 #include "culprit/tailored/call_flow.h"
+#include "culprit/tailored/load_change.h"
 #include "culprit/tailored/service_shifts.h"
 #include "culprit/tailored/span_effects.h"
 
@@ -22,6 +23,7 @@ namespace culprit::tailored {
 struct GenericScore {
     Windows windows;
     std::vector<ColumnShift> shifts;
+    LoadChange load;
     CallFlow flow;
     SpanEffects spans;
     std::vector<std::string> services;  ///< in the order of the incident

@@ -12,6 +12,10 @@ namespace culprit::tailored {
 /// time. With spans or a call graph, what they deviate counts as a series too.
 double unrest(const GenericScore& generic);
 
+/// The same, of what the change of the load does not explain: `beyond_load` for the score.
+/// P(nothing is wrong | this) is the probability that no component is broken.
+double unrest_beyond_load(const GenericScore& generic);
+
 /// P(nothing is wrong | u) = 1 / (1 + (u / 5)^3).
 ///
 /// Calibrated on the development halves of five public sets: baselines cut in two, so that the

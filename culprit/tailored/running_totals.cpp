@@ -10,6 +10,7 @@
 
 #include "culprit/catalogue/catalogue.h"
 #include "culprit/stats/moments.h"
+#include "culprit/tailored/metric_family.h"
 
 namespace culprit::tailored {
 namespace {
@@ -37,6 +38,27 @@ bool rises(std::span<const double> values) {
         last = v;
     }
     return std::isfinite(first) && last != first;
+}
+
+bool is_called_events(std::string_view metric) {
+    const FamilyRole role = family_of(metric).role;
+    return role == FamilyRole::errors || role == FamilyRole::traffic;
+}
+
+/// What counts events by its name and never fell while it rose in several rows is a total, whatever
+/// it is called: OpenTelemetry's counters do not end in "_total". Of five values in any order, one
+/// order in 120 rises.
+bool only_rises(std::span<const double> values) {
+    constexpr std::size_t rises_min = 5;
+    double last = nan_value;
+    std::size_t rises = 0;
+    for (const double v : values) {
+        if (!std::isfinite(v)) continue;
+        if (v < last) return false;
+        rises += v > last ? 1 : 0;
+        last = v;
+    }
+    return rises >= rises_min;
 }
 
 using Key = std::tuple<std::string, std::string, std::map<std::string, std::string>>;
@@ -89,15 +111,20 @@ PlainSeries::PlainSeries(const Frame& frame)
       kinds_(frame.num_columns(), Kind::level),
       count_of_(frame.num_columns(), frame.num_columns()) {
     std::map<Key, std::size_t> counts;  // of histograms, by what they are of
-    std::unordered_map<std::string_view, bool> called_totals;
+    struct Called {
+        bool total = false;
+        bool events = false;
+    };
+    std::unordered_map<std::string_view, Called> called;
     for (std::size_t c = 0; c < frame.num_columns(); ++c) {
         const Column& column = frame.column(c);
         const std::string_view metric = metric_of(column);
-        const auto [known, fresh] = called_totals.try_emplace(metric, false);
-        if (fresh) known->second = is_called_total(metric);
-        if (!known->second || column.unit.ends_with("/s")) continue;
+        const auto [known, fresh] = called.try_emplace(metric);
+        if (fresh) known->second = {is_called_total(metric), is_called_events(metric)};
+        const auto [is_total, is_events] = known->second;
+        if ((!is_total && !is_events) || column.unit.ends_with("/s")) continue;
         const auto values = frame.values(c);
-        if (!looks_cumulative(values) || !rises(values)) continue;
+        if (is_total ? !looks_cumulative(values) || !rises(values) : !only_rises(values)) continue;
         kinds_[c] = Kind::total;
         if (!metric.ends_with("_count")) continue;
         kinds_[c] = Kind::count;

@@ -48,5 +48,23 @@ TEST(PlainSeries, HistogramsBecomeMeansAndBucketsAreLeft) {
     EXPECT_FALSE(plain.is_derived(4));  // called a total, and a rate already
 }
 
+TEST(PlainSeries, CountersOfOpenTelemetryAreTotals) {
+    const Frame frame =
+        frame_of({{.name = "a_rpc.server.errors", .service = "a", .metric = "rpc.server.errors"},
+                  {.name = "b_rpc.server.errors", .service = "b", .metric = "rpc.server.errors"},
+                  {.name = "c_rpc.server.errors", .service = "c", .metric = "rpc.server.errors"},
+                  {.name = "a_filesystem.usage", .service = "a", .metric = "filesystem.usage"}},
+                 {{900, 901, 901, 904, 905, 907, 911},
+                  {0, 0, 0, 1, 2, 3, 4},
+                  {2, 3, 4, 5, 6, 7, 6},
+                  {1, 2, 3, 4, 5, 6, 7}});
+    const PlainSeries plain(frame);
+    EXPECT_TRUE(plain.is_derived(0));
+    EXPECT_EQ(plain.values(0)[3], 3.0);
+    EXPECT_FALSE(plain.is_derived(1));  // rose too seldom to tell
+    EXPECT_FALSE(plain.is_derived(2));  // fell
+    EXPECT_FALSE(plain.is_derived(3));  // a level that happens to rise
+}
+
 }  // namespace
 }  // namespace culprit::tailored

@@ -161,7 +161,8 @@ private:
 
 }  // namespace
 
-std::map<std::string, double> own_change(const std::vector<ColumnShift>& shifts, bool skip_flow) {
+std::map<std::string, double> own_change(const std::vector<ColumnShift>& shifts,
+                                         const OwnChangeOptions& options) {
     std::map<std::string, double> scores;
     std::vector<std::map<std::string, double>::iterator> score_of;  // by the service's number
     Numbering services;
@@ -176,7 +177,7 @@ std::map<std::string, double> own_change(const std::vector<ColumnShift>& shifts,
         const std::size_t service = services.number_of(s.service);
         if (service == score_of.size())
             score_of.push_back(scores.try_emplace(s.service, 0.0).first);
-        if (skip_flow && s.family.role != FamilyRole::own) continue;
+        if (options.skip_flow && s.family.role != FamilyRole::own) continue;
         const std::size_t family = families.number_of(s.family.key);
         if (family == by_family.size()) by_family.emplace_back();
         std::vector<Change>& changes = by_family[family];
@@ -184,7 +185,7 @@ std::map<std::string, double> own_change(const std::vector<ColumnShift>& shifts,
             place_of.try_emplace(std::uint64_t{family} << 32U | service, changes.size());
         if (fresh) changes.push_back({service, 0.0});
         double& e = changes[at->second].e;
-        e = std::max(e, std::log1p(std::abs(s.shift.score)));
+        e = std::max(e, std::log1p(std::abs(options.load_rose ? s.beyond_load : s.shift.score)));
     }
     for (std::vector<Change>& changes : by_family) {
         // By name, so that sums do not depend on the order of the columns.

@@ -25,6 +25,7 @@ struct ColumnShift {
     std::vector<double> derived = {};
     /// How far, in scales, the mean over as many rows as are suspect strayed while all was well.
     double excursion = 0.0;
+    double beyond_load = 0.0;  ///< of the score: what a change of the load does not explain
 };
 
 /// Every column of the frame that names a service, in the frame's order. A series that was always
@@ -43,9 +44,16 @@ Result<std::vector<ColumnShift>> column_shifts(const Frame& frame, const Windows
 /// 1 when one service holds all of it; p starts at e = 1 (1.7 deviations) so that noise does not
 /// count as sharing.
 ///
-/// Cost: O(columns).   `skip_flow`: leave out the families that travel along calls, for when a call
-/// graph explains them better.
-std::map<std::string, double> own_change(const std::vector<ColumnShift>& shifts, bool skip_flow);
+/// Cost: O(columns).
+struct OwnChangeOptions {
+    /// Leave out the families that travel along calls: a call graph explains them better.
+    bool skip_flow = false;
+    /// `beyond_load` for the score. Of a fall of the load too little is known: clients that wait
+    /// for answers ask less.
+    bool load_rose = false;
+};
+std::map<std::string, double> own_change(const std::vector<ColumnShift>& shifts,
+                                         const OwnChangeOptions& options);
 
 /// The `count` columns of each service that moved most, with onsets.
 std::map<std::string, std::vector<ShiftEvidence>> shift_evidence(
