@@ -142,11 +142,16 @@ constexpr Prefix words[] = {
     {"request", SignalFamily::work},
 };
 
-bool is_busy(SignalFamily family) {
-    return family == SignalFamily::processor;
-}
-
 }  // namespace
+
+bool is_use_of_processors(std::string_view signal) {
+    if (family_of_signal(signal) != SignalFamily::processor) return false;
+    return std::ranges::none_of(std::array<std::string_view, 4>{"throttled", "pressure", "wait",
+                                                                "runqueue"},
+                                [&](std::string_view word) {
+                                    return signal.find(word) != std::string_view::npos;
+                                });
+}
 
 bool follows_load(SignalFamily family) {
     switch (family) {
@@ -171,9 +176,9 @@ SignalFamily family_of_signal(std::string_view signal) {
     return SignalFamily::other;
 }
 
-Reading::Reading(double deviations, double extreme, SignalFamily family)
-    : bystander_(is_busy(family) ? &busy_bystander : &bystander),
-      quiet_(is_busy(family) ? &busy_quiet : &quiet),
+Reading::Reading(double deviations, double extreme, bool is_busy)
+    : bystander_(is_busy ? &busy_bystander : &bystander),
+      quiet_(is_busy ? &busy_quiet : &quiet),
       state_(state_of(deviations)),
       log_far_(std::log(std::max(1.0, std::abs(deviations) / 2.5))),
       extreme_(extreme) {

@@ -27,7 +27,7 @@ inline constexpr Expectation bystander = {.up = 0.03, .down = 0.03, .flat = 0.94
 inline constexpr Expectation anything = {.up = 0.28, .down = 0.28, .flat = 0.44};
 /// Nothing is wrong anywhere.
 inline constexpr Expectation quiet = {.up = 0.02, .down = 0.02, .flat = 0.96, .tail = 4.5};
-/// The same two of disks and processors, which copies, checks and jobs by the clock use as well:
+/// The same two of the use of processors, which checks, copies and jobs by the clock use as well:
 /// they begin when nobody expects it, and go far without harm.
 inline constexpr Expectation busy_bystander = {.up = 0.07, .down = 0.04, .flat = 0.89, .tail = 1.0};
 inline constexpr Expectation busy_quiet = {.up = 0.06, .down = 0.03, .flat = 0.91, .tail = 1.5};
@@ -57,15 +57,18 @@ enum class SignalFamily : std::uint8_t {
 };
 inline constexpr std::size_t num_signal_families = 12;
 SignalFamily family_of_signal(std::string_view signal);
+/// Processors that work more, not processes that wait for them.
+bool is_use_of_processors(std::string_view signal);
 /// Does more or less load move it?
 bool follows_load(SignalFamily family);
 
 /// What one signal did, prepared for being weighed against many expectations.
 class Reading {
 public:
-    Reading(double deviations, double extreme, SignalFamily family);
+    /// `is_busy`: of is_use_of_processors.
+    Reading(double deviations, double extreme, bool is_busy);
 
-    /// log P(reading | e) - log P(reading | a bystander's signal of this family). P sums over the states; chance and side
+    /// log P(reading | e) - log P(reading | a bystander's signal). P sums over the states; chance and side
     /// effects rarely reach far: beyond 2.5 deviations, in a direction that is not the expected
     /// one, the probability falls with the power `tail` of the distance.
     double log_ratio(const Expectation& e) const;

@@ -23,7 +23,7 @@ constexpr double change_gain = 1.5;
 constexpr double burden_share = 0.5;
 constexpr std::size_t broken_at_once_max = 8;  // considered, two by two
 constexpr double shared_deviations = 3.0;      // of what all siblings show
-constexpr double unfelt_gain = 0.5;
+constexpr double unfelt_loss = 0.5;  // of whoever is broken, where users feel nothing
 constexpr double load_evidence_min = 1.0;      // log odds below which a changed load is no partner
 // Who sends unequal shares: more often the serving framework's router than the proxy before it.
 constexpr double serving_router_share = 0.6;
@@ -62,12 +62,16 @@ public:
         if (incident.spans) shares_ = CallShares(*incident.spans, windows);
         number_of("up");
         std::vector<SignalFamily> family_of_number = {family_of_signal("up")};
+        std::vector<bool> busy_of_number = {false};
         for (const Feature& feature : seen.features) {
             const std::size_t number = number_of(feature.signal);
-            if (number == family_of_number.size())
+            if (number == family_of_number.size()) {
                 family_of_number.push_back(family_of_signal(feature.signal));
+                busy_of_number.push_back(is_use_of_processors(feature.signal));
+            }
             numbers_.push_back(number);
             families_.push_back(family_of_number[number]);
+            busy_.push_back(busy_of_number[number]);
         }
         for (const PeerGroup& group : seen.groups)
             for (const auto& [signal, deviations] : group.common) number_of(signal);
@@ -168,11 +172,11 @@ private:
         for (const Observation& o : observations)
             if (!o.vanished)
                 seen.push_back({numbers_[o.feature], families_[o.feature],
-                                Reading(moved_alone(o), o.extreme, families_[o.feature]),
+                                Reading(moved_alone(o), o.extreme, busy_[o.feature]),
                                 &seen_.features[o.feature].signal, &service});
         if (silent_.contains(service))
             seen.push_back({number_of_.at(up), SignalFamily::presence,
-                            Reading(-silence_deviations, 1.0, SignalFamily::presence), &up});
+                            Reading(-silence_deviations, 1.0, false), &up});
         return seen;
     }
 
@@ -187,7 +191,7 @@ private:
             for (const auto& [signal, deviations] : group.common)
                 if (known.emplace(number_of_.at(signal), deviations).second)
                     seen.push_back({number_of_.at(signal), family_of_signal(signal),
-                                    Reading(deviations, 0.0, family_of_signal(signal)), &signal});
+                                    Reading(deviations, 0.0, is_use_of_processors(signal)), &signal});
         }
         for (const auto& [service, observations] : seen_of_others(proxy)) {
             for (const Observation& o : *observations)
@@ -195,7 +199,7 @@ private:
                     (o.own == 0.0 || known.emplace(numbers_[o.feature], o.own).second))
                     seen.push_back({numbers_[o.feature], families_[o.feature],
                                     Reading(*service == proxy ? moved_by(o) : o.own, o.extreme,
-                                            families_[o.feature]),
+                                            busy_[o.feature]),
                                     &seen_.features[o.feature].signal, service});
         }
         return seen;
@@ -634,12 +638,11 @@ private:
         for (const PeerGroup& group : seen_.groups) {
             Evidence evidence;
             for (const auto& [signal, deviations] : group.common) {
-                const SignalFamily family = family_of_signal(signal);
-                evidence.add(family, Reading(deviations, 0.0, family).log_ratio_if_quiet());
+                const Reading reading(deviations, 0.0, is_use_of_processors(signal));
+                evidence.add(family_of_signal(signal), reading.log_ratio_if_quiet());
             }
             sum += evidence.total(options_.correlation);
         }
-        if (options_.users_felt == UsersFelt::nothing) sum += unfelt_gain;
         // A line that some fault prints and that was not there before needs an explanation.
         double lines = 0.0;
         for (const auto& [service, matches] : logs_)
@@ -762,6 +765,8 @@ private:
             log_priors.back() = std::log(std::max(prior, 1e-12));
             for (Hypothesis& h : kind) {
                 h.log_odds += log_priors.back();
+                if (options_.users_felt == UsersFelt::nothing && !h.component.empty())
+                    h.log_odds -= unfelt_loss;
                 highest = std::max(highest, h.log_odds);
             }
         }
@@ -820,6 +825,7 @@ private:
     std::unordered_map<std::string, std::size_t> number_of_;  // signal -> number
     std::vector<std::size_t> numbers_;                        // by feature
     std::vector<SignalFamily> families_;                      // by feature
+    std::vector<bool> busy_;                                  // by feature: is_use_of_processors
     std::map<std::string, std::vector<Seen>> readings_;
     std::vector<Component> without_siblings_;
     std::vector<Seen> shared_;
