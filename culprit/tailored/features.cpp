@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cctype>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -688,6 +689,23 @@ private:
 };
 
 }  // namespace
+
+bool is_named_front(std::string_view service) {
+    constexpr std::array<std::string_view, 16> fronts = {
+        "nginx", "haproxy", "traefik", "envoy",   "caddy",  "kong",         "apisix",   "litellm",
+        "proxy", "gateway", "gw",      "ingress", "router", "loadbalancer", "balancer", "lb"};
+    std::string name(service);
+    std::ranges::transform(name, name.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    for (std::size_t begin = 0; begin < name.size();) {
+        const std::size_t end = std::min(name.find_first_of("-_.:/ ", begin), name.size());
+        std::string_view word = std::string_view(name).substr(begin, end - begin);
+        while (!word.empty() && word.back() >= '0' && word.back() <= '9') word.remove_suffix(1);
+        if (std::ranges::find(fronts, word) != fronts.end()) return true;
+        begin = end + 1;
+    }
+    return false;
+}
 
 bool is_of_inference(std::string_view signal) {
     constexpr std::array<std::string_view, 10> anywhere = {

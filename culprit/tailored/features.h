@@ -35,6 +35,10 @@ struct Feature {
 /// way to them are to be found in any system.
 bool is_of_inference(std::string_view signal);
 
+/// Does its name say that a component stands in front of others ("llm-gateway", "litellm-7f9c",
+/// "haproxy")? It may then export latencies and tokens as an engine does, and is none.
+bool is_named_front(std::string_view service);
+
 /// Signals of the catalogue that the incident has, by component, in the order of the columns.
 ///
 /// Counters become rates (a fall is a restart and counts from zero), histograms their mean per

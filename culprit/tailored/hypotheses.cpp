@@ -86,6 +86,7 @@ public:
             classify(service, observations);
             places.push_back(readings_.try_emplace(readings_.end(), service));
         }
+        classify_fronts();
         classify_callers();
         for (const PeerGroup& group : seen.groups)
             if (!proxies_.contains(group.services.front()))
@@ -299,6 +300,23 @@ private:
         if (proxy) proxies_.insert(service);
         if (head) heads_.insert(service);
         if (!engines_.contains(service) && is_named_head(service)) heads_.insert(service);
+    }
+
+    /// Who is called a gateway or the like stands in front of the engines, if there are any, whatever
+    /// it exports.
+    void classify_fronts() {
+        std::vector<std::string> fronts;
+        for (const auto& [service, observations] : seen_.of)
+            if (!heads_.contains(service) && !gpus_.contains(service) && is_named_front(service))
+                fronts.push_back(service);
+        const auto other_engines = std::ranges::count_if(engines_, [&](const std::string& engine) {
+            return std::ranges::find(fronts, engine) == fronts.end();
+        });
+        if (other_engines == 0 && gpus_.empty()) return;
+        for (const std::string& front : fronts) {
+            engines_.erase(front);
+            proxies_.insert(front);
+        }
     }
 
     /// Whoever calls engines and is none stands in front of them, whatever its exporter is called.

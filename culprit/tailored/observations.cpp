@@ -88,11 +88,28 @@ double least_change(const Feature& feature) {
     return feature.unit == "W" ? 2.0 : 0.0;
 }
 
+/// An alert that is late by more than expected leaves the beginning of the fault at the end of the
+/// quiet time: rows up to those that lie on the far side of half the change, a third of them at
+/// most.
+std::size_t rows_before(std::span<const double> before, double location, double change) {
+    const std::size_t least = before.size() - before.size() / 3;
+    const double half = 0.5 * change;
+    std::size_t end = before.size();
+    while (end > least) {
+        const double moved = before[end - 1] - location;
+        if (std::isfinite(moved) && (moved - half) * half < 0.0) break;
+        --end;
+    }
+    return end;
+}
+
 /// The farthest that the mean of `length` successive values strayed from the location while all was
 /// well, in scales: what chance, bursts and heavy tails do by themselves. Below excursion_usual,
 /// and then only a bound of it, where no single value strayed that far.
 double excursion_of(std::span<const double> before, double location, double scale,
-                    std::size_t length) {
+                    std::size_t length, double change) {
+    before = before.first(rows_before(before, location, change));
+    if (before.empty()) return 0.0;
     const stats::Extremes reached = stats::extremes(before);
     const double farthest_value =
         std::max(reached.maximum - location, location - reached.minimum) / scale;
@@ -180,7 +197,8 @@ double change_of_mean(std::span<const double> before, std::span<const double> af
     const double scale = std::sqrt(usual.error + now.error + least * least);
     const double z = (now.mean - usual.mean) / scale;
     return std::isfinite(z)
-               ? beyond_excursion(z, excursion_of(before, usual.mean, scale, after.size()))
+               ? beyond_excursion(z, excursion_of(before, usual.mean, scale, after.size(),
+                                                  now.mean - usual.mean))
                : 0.0;
 }
 
@@ -238,7 +256,8 @@ Moved compare(const std::vector<double>& values, const Rows& rows, double level,
     shift->scale += least;
     const double change = shift->suspect_mean - shift->location;
     moved.deviations = beyond_excursion(
-        change / shift->scale, excursion_of(before, shift->location, shift->scale, after.size()));
+        change / shift->scale,
+        excursion_of(before, shift->location, shift->scale, after.size(), change));
     const auto search = part(values, rows.search);
     // A fault shorter than the window, or one that the alert came late for: its own segment. Of an
     // excursion and the way back the first is the effect, the second the recovery.
@@ -259,7 +278,8 @@ Moved compare(const std::vector<double>& values, const Rows& rows, double level,
         const double mean = mean_of(segment);
         double z = beyond_excursion(
             (mean - shift->location) / shift->scale,
-            excursion_of(before, shift->location, shift->scale, onset->end - onset->index));
+            excursion_of(before, shift->location, shift->scale, onset->end - onset->index,
+                         mean - shift->location));
         if (is_work) {  // a few rows of arrivals say little
             const double sure = change_of_mean(before, segment, level);
             if (std::abs(sure) < std::abs(z)) z = sure;
@@ -415,7 +435,8 @@ std::map<std::string, std::vector<std::string>> parts_played(const std::vector<F
             at = found->second;
         }
         components[at].signals.push_back(f.signal);
-        if (is_of_inference(f.signal)) components[at].has_engine = true;
+        if (is_of_inference(f.signal) && !is_named_front(f.service))
+            components[at].has_engine = true;
     }
     std::map<std::string, std::vector<std::string>> parts;
     std::map<std::string_view, std::vector<std::string>> engines;
