@@ -75,7 +75,16 @@ double least_change(const Feature& feature) {
     if (feature.signal == "engine.frontend_residual" || feature.signal == "engine.tokenize_time")
         return 5e-3;
     if (feature.signal == "link.retransmit_share") return 0.02;  // a delay that begins does that
-    if (feature.signal == "node_disk_io_time_seconds_total") return 0.1;  // busy: 1 is saturated
+    if (feature.signal == "node_vmstat_pgmajfault" ||
+        feature.signal == "container_memory_failures_total")
+        return 10.0;  // per second: a file that is read for the first time does that
+    if (feature.signal == "node_disk_io_time_seconds_total")  // busy: 1 is saturated
+        return feature.unit == "%" ? 10.0 : 0.1;
+    if (feature.signal == "node_load1") return 0.5;
+    if (feature.signal == "engine.queue_time") return feature.unit == "ms" ? 10.0 : 10e-3;
+    if (feature.kind == FeatureKind::rate && feature.unit == "s" &&
+        is_use_of_processors(feature.signal))
+        return 0.05;  // cores
     if (family_of_signal(feature.signal) == SignalFamily::storage && feature.unit == "By")
         return 10e6;  // per second: the slowest disks that serve models write ten times as much
     if (feature.kind == FeatureKind::ratio || feature.unit == "1") return 0.01;
