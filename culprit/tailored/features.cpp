@@ -376,6 +376,8 @@ public:
         leave_shares(features);
         add_frontend_residual(features);
         add_kv_full(features);
+        add_kv_per_request(features);
+        add_repeated_starts(features);
         hold_clock_while_idle(features);
         name_the_proxy(features);
         return features;
@@ -646,6 +648,72 @@ private:
                 if (std::isfinite(v)) v = v >= full * whole ? 1.0 : 0.0;
             features.push_back(std::move(f));
         }
+    }
+
+    /// KV cache in use for each request in the batch: it grows where the cache shrank or the
+    /// requests did, not where more of them stay longer.
+    static void add_kv_per_request(std::vector<Feature>& features) {
+        std::map<std::string_view, std::size_t> running;
+        std::set<std::string_view> has_it;
+        for (std::size_t i = 0; i < features.size(); ++i) {
+            if (features[i].signal == "engine.running") running[features[i].service] = i;
+            if (features[i].signal == "engine.kv_per_request") has_it.insert(features[i].service);
+        }
+        const std::size_t num_features = features.size();
+        features.reserve(2 * num_features);  // the names in `running` stay where they are
+        for (std::size_t i = 0; i < num_features; ++i) {
+            const auto batch = running.find(features[i].service);
+            if (features[i].signal != "engine.kv_usage" || batch == running.end() ||
+                has_it.contains(features[i].service))
+                continue;
+            Feature f = features[i];
+            f.signal = "engine.kv_per_request";
+            const std::vector<double>& requests = features[batch->second].values;
+            for (std::size_t r = 0; r < f.values.size(); ++r)
+                f.values[r] /= std::max(1.0, requests[r]);
+            features.push_back(std::move(f));
+        }
+    }
+
+    /// Whether a component has begun again at least twice: a crash that repeats itself. Counters
+    /// and times of starts tell the same starts, so that the largest number counts.
+    static void add_repeated_starts(std::vector<Feature>& features) {
+        std::map<std::string_view, std::vector<const Feature*>> starts;
+        if (std::ranges::any_of(
+                features, [](const Feature& f) { return f.signal == "replica.repeated_starts"; }))
+            return;
+        for (const Feature& f : features)
+            if (f.kind == FeatureKind::rate && f.counts_events && tells_starts(f.signal))
+                starts[f.service].push_back(&f);
+        std::vector<Feature> added;
+        for (const auto& [service, told] : starts) {
+            Feature f = *told.front();
+            f.signal = "replica.repeated_starts";
+            f.unit = std::string("1");
+            f.kind = FeatureKind::level;
+            f.counts_events = false;
+            f.columns.clear();
+            for (const Feature* other : told)
+                f.columns.insert(f.columns.end(), other->columns.begin(), other->columns.end());
+            std::vector<std::size_t> begun(told.size(), 0);
+            for (std::size_t r = 0; r < f.values.size(); ++r) {
+                std::size_t most = 0;
+                for (std::size_t k = 0; k < told.size(); ++k) {
+                    const bool before = r > 0 && told[k]->values[r - 1] > 0.0;  // smoothed
+                    begun[k] += told[k]->values[r] > 0.0 && !before ? 1 : 0;
+                    most = std::max(most, begun[k]);
+                }
+                f.values[r] = most >= 2 ? 1.0 : 0.0;
+            }
+            added.push_back(std::move(f));
+        }
+        std::ranges::move(added, std::back_inserter(features));
+    }
+
+    static bool tells_starts(std::string_view signal) {
+        return signal == "kube_pod_container_status_restarts_total" ||
+               signal == "ray_serve_deployment_replica_starts_total" ||
+               signal == "container_start_time_seconds" || signal == "process_start_time_seconds";
     }
 
     /// Time to first token that neither the queue nor prefill accounts for: tokenizer, API server.

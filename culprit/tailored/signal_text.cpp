@@ -22,6 +22,8 @@ const Words& words() {
         {"engine.waiting", "waiting requests"},
         {"engine.kv_usage", "KV cache use"},
         {"engine.kv_full", "KV cache full"},
+        {"engine.kv_per_request", "KV cache in use per request"},
+        {"replica.repeated_starts", "started again more than once"},
         {"engine.preemptions", "preemptions"},
         {"engine.generation_tokens", "generated tokens"},
         {"engine.prompt_tokens", "prompt tokens"},

@@ -26,6 +26,8 @@ const std::map<std::string, std::vector<std::string>>& inputs_of_derived() {
         {"derived:client_residual_seconds",
          {"gen_ai.client.operation.time_to_first_chunk", "vllm:time_to_first_token_seconds"}},
         {"derived:kv_full", {"vllm:kv_cache_usage_perc"}},
+        {"derived:kv_per_request", {"vllm:kv_cache_usage_perc", "vllm:num_requests_running"}},
+        {"derived:repeated_starts", {"kube_pod_container_status_restarts_total"}},
         {"derived:queue_share",
          {"vllm:request_queue_time_seconds", "vllm:e2e_request_latency_seconds"}},
         {"derived:step_slowdown",

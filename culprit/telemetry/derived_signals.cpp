@@ -103,6 +103,18 @@ private:
             service, "kv_full", "1{bool}", {}, [](double used) { return used >= 0.9 ? 1.0 : 0.0; },
             mean(service, "vllm:kv_cache_usage_perc")));
         CULPRIT_TRY_STATUS(add(
+            service, "kv_per_request", "1", {},
+            [](double used, double running) { return used / std::max(1.0, running); },
+            mean(service, "vllm:kv_cache_usage_perc"), total(service, "vllm:num_requests_running")));
+        CULPRIT_TRY_STATUS(add(
+            service, "repeated_starts", "1{bool}", {},
+            [begun = 0, last = 0.0](double starts) mutable {
+                begun += starts > 0.0 && !(last > 0.0) ? 1 : 0;
+                last = starts;
+                return begun >= 2 ? 1.0 : 0.0;
+            },
+            total(service, "kube_pod_container_status_restarts_total")));
+        CULPRIT_TRY_STATUS(add(
             service, "queue_share", "1", {}, [](double q, double e) { return q / e; }, queue, e2e));
         CULPRIT_TRY_STATUS(add(
             service, "prefix_hit_ratio", "1", {}, [](double h, double q) { return h / q; },

@@ -15,6 +15,8 @@ namespace culprit {
 ///   client_residual    client's first chunk - engines' ttft      ingress, network
 ///   queue_share        queue_time / e2e                          admission limits
 ///   kv_full            1 where at least 90 % of the KV cache is in use
+///   kv_per_request     KV cache in use / running requests (at least one)
+///   repeated_starts    1 from the second restart of a container on
 ///   prefix_hit_ratio   prefix hits / queries
 ///   retransmit_share   TCP segments sent again / packets sent, of a host
 ///   prefill_miss_share tokens computed in prefill / prompt tokens

@@ -65,6 +65,8 @@ TEST_F(DerivedSignalsTest, ResidualsAndSharesOfAnEngine) {
     give("engine", "vllm:e2e_request_latency_seconds:mean", 2.0);
     give("engine", "ray_serve_http_request_latency_ms:mean", 2250.0);
     give("engine", "vllm:kv_cache_usage_perc", 0.93);
+    give("engine", "vllm:num_requests_running", 3.0);
+    give("engine", "kube_pod_container_status_restarts_total", 0.1);
     give("engine", "vllm:prefix_cache_hits_total", 30.0);
     give("engine", "vllm:prefix_cache_queries_total", 120.0);
     give("engine", "vllm:request_prefill_kv_computed_tokens:mean", 50.0);
@@ -78,6 +80,8 @@ TEST_F(DerivedSignalsTest, ResidualsAndSharesOfAnEngine) {
     EXPECT_NEAR(at("engine", "path_residual_seconds"), 0.25, 1e-12);
     EXPECT_NEAR(at("engine", "queue_share"), 0.25, 1e-12);
     EXPECT_EQ(at("engine", "kv_full"), 1.0);
+    EXPECT_NEAR(at("engine", "kv_per_request"), 0.31, 1e-12);
+    EXPECT_EQ(at("engine", "repeated_starts"), 0.0) << "one start that lasts several points";
     EXPECT_NEAR(at("engine", "prefix_hit_ratio"), 0.25, 1e-12);
     EXPECT_NEAR(at("engine", "prefill_miss_share"), 0.5, 1e-12);
     EXPECT_NEAR(at("host", "retransmit_share"), 0.05, 1e-12);
@@ -198,12 +202,14 @@ TEST(DerivedSignals, TheCatalogueListsWhatIsTested) {
                                           "configuration_change",
                                           "frontend_residual_seconds",
                                           "kv_full",
+                                          "kv_per_request",
                                           "lost_requests_per_second",
                                           "path_residual_seconds",
                                           "power_headroom_watts",
                                           "prefill_miss_share",
                                           "prefix_hit_ratio",
                                           "queue_share",
+                                          "repeated_starts",
                                           "replica_skew",
                                           "retransmit_share",
                                           "spin",
