@@ -653,14 +653,14 @@ private:
     /// KV cache in use for each request in the batch: it grows where the cache shrank or the
     /// requests did, not where more of them stay longer.
     static void add_kv_per_request(std::vector<Feature>& features) {
+        const std::size_t num_features = features.size();
+        features.reserve(2 * num_features);  // the names that follow stay where they are
         std::map<std::string_view, std::size_t> running;
         std::set<std::string_view> has_it;
-        for (std::size_t i = 0; i < features.size(); ++i) {
+        for (std::size_t i = 0; i < num_features; ++i) {
             if (features[i].signal == "engine.running") running[features[i].service] = i;
             if (features[i].signal == "engine.kv_per_request") has_it.insert(features[i].service);
         }
-        const std::size_t num_features = features.size();
-        features.reserve(2 * num_features);  // the names in `running` stay where they are
         for (std::size_t i = 0; i < num_features; ++i) {
             const auto batch = running.find(features[i].service);
             if (features[i].signal != "engine.kv_usage" || batch == running.end() ||

@@ -81,6 +81,9 @@ double least_change(const Feature& feature) {
     if (feature.signal == "node_disk_io_time_seconds_total")  // busy: 1 is saturated
         return feature.unit == "%" ? 10.0 : 0.1;
     if (feature.signal == "node_load1") return 0.5;
+    if (family_of_signal(feature.signal) == SignalFamily::memory && feature.unit == "By" &&
+        feature.kind == FeatureKind::level)
+        return 32e6;  // what a few more processes take
     if (feature.signal == "engine.queue_time") return feature.unit == "ms" ? 10.0 : 10e-3;
     if (feature.kind == FeatureKind::rate && feature.unit == "s" &&
         is_use_of_processors(feature.signal))
