@@ -93,6 +93,51 @@ std::optional<Shift> robust_shift(std::span<const double> baseline, std::span<co
     return shift;
 }
 
+double excursion(std::span<const double> values, double location, double scale,
+                 std::size_t length) {
+    if (!(scale > 0.0)) return 0.0;
+    length = std::clamp<std::size_t>(length, 1, std::max<std::size_t>(1, values.size() / 2));
+    double farthest = 0.0;
+    double sum = 0.0;
+    if (values.size() >= length && all_finite(values)) {
+        for (std::size_t i = 0; i < length; ++i) sum += values[i] - location;
+        farthest = std::abs(sum);
+        for (std::size_t i = length; i < values.size(); ++i) {
+            sum += values[i] - location;
+            sum -= values[i - length] - location;
+            farthest = std::max(farthest, std::abs(sum));
+        }
+        return farthest / static_cast<double>(length) / scale;
+    }
+    double count = 0.0;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        if (std::isfinite(values[i])) {
+            sum += values[i] - location;
+            count += 1.0;
+        }
+        if (i >= length && std::isfinite(values[i - length])) {
+            sum -= values[i - length] - location;
+            count -= 1.0;
+        }
+        if (i + 1 >= length && count > 0.0)
+            farthest = std::max(farthest, std::abs(sum / count) / scale);
+    }
+    return farthest;
+}
+
+std::span<const double> before_change(std::span<const double> values, double location,
+                                      double change) {
+    const std::size_t least = values.size() - values.size() / 3;
+    const double half = 0.5 * change;
+    std::size_t end = values.size();
+    while (end > least) {
+        const double moved = values[end - 1] - location;
+        if (std::isfinite(moved) && (moved - half) * half < 0.0) break;
+        --end;
+    }
+    return values.first(end);
+}
+
 std::optional<Onset> find_onset(std::span<const double> values, double location, double scale,
                                 double shift) {
     if (!(scale > 0.0) || shift == 0.0 || !std::isfinite(shift)) return std::nullopt;

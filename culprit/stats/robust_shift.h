@@ -44,6 +44,18 @@ struct Shift {
 std::optional<Shift> robust_shift(std::span<const double> baseline, std::span<const double> suspect,
                                   std::vector<double>& scratch, const ShiftOptions& options = {});
 
+/// The farthest that the mean of `length` successive values strayed from the location, in scales:
+/// what chance, bursts and heavy tails do by themselves. A length beyond half of the values is cut
+/// to that; 0 where the scale is 0.
+///
+/// Shapes: values [n]; NaN = missing and skipped.   Cost: O(n).
+double excursion(std::span<const double> values, double location, double scale, std::size_t length);
+
+/// The quiet time without the beginning of a change that was noticed late: the rows up to the last
+/// that lies on this side of half the change, but two thirds of them at least.
+std::span<const double> before_change(std::span<const double> values, double location,
+                                      double change);
+
 /// When a series left its baseline: the start of the segment with the largest likelihood ratio for
 /// a mean moved by `shift` (Page 1954), and the starts that the data cannot tell from it.
 ///

@@ -187,5 +187,25 @@ TEST(Median, IsTheMiddleOfTheSortedValues) {
         }
 }
 
+TEST(Excursion, IsTheFarthestMeanOfSoManyValues) {
+    const std::vector<double> values = {0, 0, 4, 2, 0, 0, -1, 0};
+    EXPECT_NEAR(excursion(values, 0.0, 1.0, 2), 3.0, 1e-12);
+    EXPECT_NEAR(excursion(values, 0.0, 2.0, 1), 2.0, 1e-12);
+    EXPECT_EQ(excursion(values, 0.0, 0.0, 2), 0.0);
+    EXPECT_EQ(excursion({}, 0.0, 1.0, 2), 0.0);
+    const std::vector<double> gaps = {0, missing, 4, missing, 2, 0, 0, 0};
+    EXPECT_NEAR(excursion(gaps, 0.0, 1.0, 2), 4.0, 1e-12);
+}
+
+TEST(BeforeChange, LeavesOutTheRowsThatHaveMovedAlready) {
+    const std::vector<double> late = {0, 1, 0, 1, 0, 0, 1, 9, 10};
+    EXPECT_EQ(before_change(late, 0.5, 10.0).size(), 7U);
+    EXPECT_EQ(before_change(late, 0.5, -10.0).size(), 9U) << "they moved the other way";
+    const std::vector<double> moved(9, 10.0);
+    EXPECT_EQ(before_change(moved, 0.0, 10.0).size(), 6U) << "two thirds stay";
+    const std::vector<double> gap = {0, 1, 0, 1, 0, 0, 9, missing, 10};
+    EXPECT_EQ(before_change(gap, 0.5, 10.0).size(), 6U);
+}
+
 }  // namespace
 }  // namespace culprit::stats

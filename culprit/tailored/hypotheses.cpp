@@ -22,7 +22,7 @@ constexpr double log_silence = 0.7;  // a line that belongs to the fault's defin
 constexpr double change_gain = 1.5;
 constexpr double burden_share = 0.5;
 constexpr std::size_t broken_at_once_max = 8;  // considered, two by two
-constexpr double shared_deviations = 3.0;      // of what all siblings show
+constexpr double shared_deviations = 3.0;      // of what another sibling shows as well
 constexpr double unfelt_loss = 0.5;  // of whoever is broken, where users feel nothing
 constexpr double load_evidence_min = 1.0;      // log odds below which a changed load is no partner
 // Who sends unequal shares: more often the serving framework's router than the proxy before it.
@@ -580,20 +580,32 @@ private:
         joint.follows = h.fault != nullptr &&
                         std::ranges::find(h.fault->follows_from, w.fault->id) !=
                             h.fault->follows_from.end() &&
-                        (!apart || begins_everywhere(h));
+                        (!apart || befalls_another(h));
         joints.push_back(joint);
     }
 
-    /// Do the siblings show what the fault begins with? Then it is not this one's own.
-    bool begins_everywhere(const Hypothesis& h) const {
-        const auto& common = seen_.groups[seen_.group_of.at(h.seen_at)].common;
-        return std::ranges::any_of(h.fault->signals, [&](const ExpectedSignal& expected) {
-            if (expected.order != 1 || expected.weight < 3) return false;
-            const auto found = common.find(expected.signal);
-            return found != common.end() &&
-                   (is_upwards(expected.direction) ? found->second : -found->second) >=
-                       shared_deviations;
-        });
+    /// Does another sibling show what the fault shows most surely? Then it is not this one's own.
+    bool befalls_another(const Hypothesis& h) const {
+        int surest = 0;
+        for (const ExpectedSignal& expected : h.fault->signals)
+            if (expected.direction != Direction::flat) surest = std::max(surest, expected.weight);
+        const SignalIndex& signals = signals_of(h.fault);
+        const auto shows = [&](const std::string& service) {
+            bool any = false;
+            for (const Observation& o : seen_.of.at(service)) {
+                const ExpectedSignal* expected = signals[numbers_[o.feature]];
+                if (expected == nullptr || expected->weight < surest ||
+                    expected->direction == Direction::flat)
+                    continue;
+                any = true;
+                if ((is_upwards(expected->direction) ? o.own : -o.own) < shared_deviations)
+                    return false;
+            }
+            return any;
+        };
+        return std::ranges::any_of(
+            seen_.groups[seen_.group_of.at(h.seen_at)].services,
+            [&](const std::string& other) { return other != h.seen_at && shows(other); });
     }
 
     /// Of the signals of a component that has no siblings, and of all others under the load.

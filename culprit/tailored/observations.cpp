@@ -100,59 +100,16 @@ double least_change(const Feature& feature) {
     return feature.unit == "W" ? 2.0 : 0.0;
 }
 
-/// An alert that is late by more than expected leaves the beginning of the fault at the end of the
-/// quiet time: rows up to those that lie on the far side of half the change, a third of them at
-/// most.
-std::size_t rows_before(std::span<const double> before, double location, double change) {
-    const std::size_t least = before.size() - before.size() / 3;
-    const double half = 0.5 * change;
-    std::size_t end = before.size();
-    while (end > least) {
-        const double moved = before[end - 1] - location;
-        if (std::isfinite(moved) && (moved - half) * half < 0.0) break;
-        --end;
-    }
-    return end;
-}
-
-/// The farthest that the mean of `length` successive values strayed from the location while all was
-/// well, in scales: what chance, bursts and heavy tails do by themselves. Below excursion_usual,
-/// and then only a bound of it, where no single value strayed that far.
+/// stats::excursion of what lies before the change. Below excursion_usual, and then only a bound of
+/// it, where no single value strayed that far.
 double excursion_of(std::span<const double> before, double location, double scale,
                     std::size_t length, double change) {
-    before = before.first(rows_before(before, location, change));
-    if (before.empty()) return 0.0;
+    before = stats::before_change(before, location, change);
     const stats::Extremes reached = stats::extremes(before);
     const double farthest_value =
         std::max(reached.maximum - location, location - reached.minimum) / scale;
     if (farthest_value < 0.99 * excursion_usual) return std::max(0.0, farthest_value);
-    length = std::clamp<std::size_t>(length, 1, std::max<std::size_t>(1, before.size() / 2));
-    double farthest = 0.0;
-    double sum = 0.0;
-    if (before.size() >= length && stats::all_finite(before)) {
-        for (std::size_t i = 0; i < length; ++i) sum += before[i] - location;
-        farthest = std::abs(sum);
-        for (std::size_t i = length; i < before.size(); ++i) {
-            sum += before[i] - location;
-            sum -= before[i - length] - location;
-            farthest = std::max(farthest, std::abs(sum));
-        }
-        return farthest / static_cast<double>(length) / scale;
-    }
-    double count = 0.0;
-    for (std::size_t i = 0; i < before.size(); ++i) {
-        if (std::isfinite(before[i])) {
-            sum += before[i] - location;
-            count += 1.0;
-        }
-        if (i >= length && std::isfinite(before[i - length])) {
-            sum -= before[i - length] - location;
-            count -= 1.0;
-        }
-        if (i + 1 >= length && count > 0.0)
-            farthest = std::max(farthest, std::abs(sum / count) / scale);
-    }
-    return farthest;
+    return stats::excursion(before, location, scale, length);
 }
 
 /// Deviations that the quiet time has shown as well count for excursion_usual at most.

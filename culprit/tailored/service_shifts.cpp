@@ -42,28 +42,6 @@ ShiftEvidence evidence_of(const Frame& frame, const Windows& windows, const Colu
     return evidence;
 }
 
-/// The farthest that the mean of `length` successive values strayed from the location, in scales.
-double excursion_of(std::span<const double> before, const stats::Shift& shift, std::size_t length) {
-    if (!(shift.scale > 0.0)) return 0.0;
-    length = std::clamp<std::size_t>(length, 1, std::max<std::size_t>(1, before.size() / 2));
-    double farthest = 0.0;
-    double sum = 0.0;
-    double count = 0.0;
-    for (std::size_t i = 0; i < before.size(); ++i) {
-        if (std::isfinite(before[i])) {
-            sum += before[i] - shift.location;
-            count += 1.0;
-        }
-        if (i >= length && std::isfinite(before[i - length])) {
-            sum -= before[i - length] - shift.location;
-            count -= 1.0;
-        }
-        if (i + 1 >= length && count > 0.0)
-            farthest = std::max(farthest, std::abs(sum / count) / shift.scale);
-    }
-    return farthest;
-}
-
 /// A series that was zero all the time: how surprising the rows are in which it is not.
 double surprise_of(std::span<const double> before, std::span<const double> after) {
     double present = 0.0;
@@ -91,7 +69,9 @@ void compare(std::span<const double> before, std::span<const double> after,
     if (!shift) return;
     moved.shift = *shift;
     leave_out_one(after, moved.shift);
-    moved.excursion = excursion_of(before, *shift, after.size());
+    const double change = moved.shift.suspect_mean - shift->location;
+    moved.excursion = stats::excursion(stats::before_change(before, shift->location, change),
+                                       shift->location, shift->scale, after.size());
     if (shift->scale == 0.0 && shift->suspect_mean != 0.0)
         moved.shift.score = surprise_of(before, after);
 }
