@@ -147,11 +147,9 @@ constexpr Prefix words[] = {
 
 bool is_use_of_processors(std::string_view signal) {
     if (family_of_signal(signal) != SignalFamily::processor) return false;
-    return std::ranges::none_of(std::array<std::string_view, 4>{"throttled", "pressure", "wait",
-                                                                "runqueue"},
-                                [&](std::string_view word) {
-                                    return signal.find(word) != std::string_view::npos;
-                                });
+    return std::ranges::none_of(
+        std::array<std::string_view, 4>{"throttled", "pressure", "wait", "runqueue"},
+        [&](std::string_view word) { return signal.find(word) != std::string_view::npos; });
 }
 
 bool follows_load(SignalFamily family) {

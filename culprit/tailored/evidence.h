@@ -68,9 +68,9 @@ public:
     /// `is_busy`: of is_use_of_processors.
     Reading(double deviations, double extreme, bool is_busy);
 
-    /// log P(reading | e) - log P(reading | a bystander's signal). P sums over the states; chance and side
-    /// effects rarely reach far: beyond 2.5 deviations, in a direction that is not the expected
-    /// one, the probability falls with the power `tail` of the distance.
+    /// log P(reading | e) - log P(reading | a bystander's signal). P sums over the states; chance
+    /// and side effects rarely reach far: beyond 2.5 deviations, in a direction that is not the
+    /// expected one, the probability falls with the power `tail` of the distance.
     double log_ratio(const Expectation& e) const;
     /// The same for "nothing is wrong".
     double log_ratio_if_quiet() const { return log_ratio(*quiet_); }

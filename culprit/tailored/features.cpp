@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cctype>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -777,8 +777,8 @@ bool is_named_front(std::string_view service) {
 
 bool is_of_inference(std::string_view signal) {
     constexpr std::array<std::string_view, 10> anywhere = {
-        "engine.waiting",   "engine.running", "engine.queue_time",    "engine.e2e",
-        "engine.completed", "engine.aborted", "engine.batch",         "engine.client_residual",
+        "engine.waiting",       "engine.running",   "engine.queue_time", "engine.e2e",
+        "engine.completed",     "engine.aborted",   "engine.batch",      "engine.client_residual",
         "engine.path_residual", "engine.path_floor"};
     return signal.starts_with("engine.") && std::ranges::find(anywhere, signal) == anywhere.end();
 }

@@ -125,5 +125,31 @@ TEST(Features, AnExportersUnknownMetricIsNotReadByItsWords) {
     EXPECT_EQ(find(features, "gpu.power")->unit, "W");
 }
 
+TEST(Features, TheCacheInUsePerRequestGrowsWhereTheCacheShrank) {
+    const auto features = features_of_series({{"vllm:kv_cache_usage_perc", {}, {0.2, 0.4, 0.9}},
+                                              {"vllm:num_requests_running", {}, {2, 4, 0}}});
+    const Feature* share = find(features, "engine.kv_per_request");
+    ASSERT_NE(share, nullptr);
+    EXPECT_NEAR(share->values[0], 0.1, 1e-12);
+    EXPECT_NEAR(share->values[1], 0.1, 1e-12);
+    EXPECT_NEAR(share->values[2], 0.9, 1e-12) << "nobody in the batch counts as one";
+}
+
+TEST(Features, TheSecondStartIsARepetition) {
+    const auto features = features_of_series(
+        {{"kube_pod_container_status_restarts_total", {}, {3, 3, 4, 4, 4, 5, 5}}});
+    const Feature* repeated = find(features, "replica.repeated_starts");
+    ASSERT_NE(repeated, nullptr);
+    EXPECT_EQ(repeated->values[4], 0.0);
+    EXPECT_EQ(repeated->values[6], 1.0);
+}
+
+TEST(Features, FrontsAreKnownByWordsOfTheirNames) {
+    for (const char* front : {"llm-gateway", "litellm-7f9c-x2", "haproxy", "Envoy_1", "edge.lb:80"})
+        EXPECT_TRUE(is_named_front(front)) << front;
+    for (const char* other : {"vllm-0", "gatewayless", "album", "embedder", "ray-head"})
+        EXPECT_FALSE(is_named_front(other)) << other;
+}
+
 }  // namespace
 }  // namespace culprit::tailored

@@ -23,7 +23,7 @@ constexpr double change_gain = 1.5;
 constexpr double burden_share = 0.5;
 constexpr std::size_t broken_at_once_max = 8;  // considered, two by two
 constexpr double shared_deviations = 3.0;      // of what another sibling shows as well
-constexpr double unfelt_loss = 0.5;  // of whoever is broken, where users feel nothing
+constexpr double unfelt_loss = 0.5;            // of whoever is broken, where users feel nothing
 constexpr double load_evidence_min = 1.0;      // log odds below which a changed load is no partner
 // Who sends unequal shares: more often the serving framework's router than the proxy before it.
 constexpr double serving_router_share = 0.6;
@@ -192,7 +192,8 @@ private:
             for (const auto& [signal, deviations] : group.common)
                 if (known.emplace(number_of_.at(signal), deviations).second)
                     seen.push_back({number_of_.at(signal), family_of_signal(signal),
-                                    Reading(deviations, 0.0, is_use_of_processors(signal)), &signal});
+                                    Reading(deviations, 0.0, is_use_of_processors(signal)),
+                                    &signal});
         }
         for (const auto& [service, observations] : seen_of_others(proxy)) {
             for (const Observation& o : *observations)
@@ -226,8 +227,8 @@ private:
         Evidence evidence;
         for (const Seen& seen : all) {
             const bool in_front = seen.service != nullptr && proxies_.contains(*seen.service);
-            const bool follows = follows_load(seen.family) ||
-                                 (in_front && seen.family == SignalFamily::errors);
+            const bool follows =
+                follows_load(seen.family) || (in_front && seen.family == SignalFamily::errors);
             if (follows && !seen.reading.went_down())
                 evidence.add(seen.family,
                              seen.reading.log_ratio(in_front ? suffering : expectation));
@@ -302,8 +303,8 @@ private:
         if (!engines_.contains(service) && is_named_head(service)) heads_.insert(service);
     }
 
-    /// Who is called a gateway or the like stands in front of the engines, if there are any, whatever
-    /// it exports.
+    /// Who is called a gateway or the like stands in front of the engines, if there are any,
+    /// whatever it exports.
     void classify_fronts() {
         std::vector<std::string> fronts;
         for (const auto& [service, observations] : seen_.of)
@@ -577,10 +578,10 @@ private:
         const double rest = h.log_odds - h.borne + w.log_odds - w.borne;
         Joint joint{.local = local, .load = load, .log_odds = rest};
         if (!apart) joint.log_odds += match_both(h, w) - h.matched - w.matched;
-        joint.follows = h.fault != nullptr &&
-                        std::ranges::find(h.fault->follows_from, w.fault->id) !=
-                            h.fault->follows_from.end() &&
-                        (!apart || befalls_another(h));
+        joint.follows =
+            h.fault != nullptr &&
+            std::ranges::find(h.fault->follows_from, w.fault->id) != h.fault->follows_from.end() &&
+            (!apart || befalls_another(h));
         joints.push_back(joint);
     }
 

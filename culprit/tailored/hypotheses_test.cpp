@@ -193,6 +193,110 @@ TEST(Culprit, FindsTheComponentOfAFaultThatNobodyDescribed) {
     EXPECT_EQ(hypotheses[0].component, "r3");
 }
 
+/// Weighs single observations, in deviations, as if they were all that is known.
+struct Told {
+    std::string service;
+    std::string signal;
+    double own = 0.0;
+    double relative = 0.0;
+};
+
+std::vector<Hypothesis> weigh_told(const std::vector<Told>& all, const PeerGroup& group = {}) {
+    Observations seen;
+    for (const Told& told : all) {
+        Observation o{.feature = seen.features.size(), .own = told.own, .relative = told.relative};
+        o.extreme = std::abs(told.own) >= 20.0 ? 1.0 : 0.0;
+        seen.features.push_back({.service = told.service, .signal = told.signal});
+        seen.of[told.service].push_back(o);
+    }
+    if (!group.services.empty()) {
+        seen.groups.push_back(group);
+        for (const std::string& service : group.services) seen.group_of[service] = 0;
+    }
+    return weigh(seen, Incident{}, Windows{}, FaultLibrary::builtin(), {});
+}
+
+const Hypothesis& best_of(const std::vector<Hypothesis>& all, std::string_view component) {
+    return *std::ranges::find(all, component, &Hypothesis::component);
+}
+
+TEST(Weigh, AProxyThatWaitsAndFailsWithItsEngineIsNotBroken) {
+    const auto all = weigh_told({{"edge", "proxy.requests", 0, 0},
+                                 {"edge", "istio_request_duration_milliseconds", 40, 40},
+                                 {"edge", "ray_serve_num_http_error_requests_total", 40, 40},
+                                 {"e", "engine.generation_tokens", -20, -20},
+                                 {"e", "engine.completed", -20, -20},
+                                 {"e", "engine.prompt_tokens", -20, -20},
+                                 {"e", "engine.waiting", 30, 30},
+                                 {"e", "gpu.power", -8, -8}});
+    EXPECT_EQ(all.front().component, "e");
+    EXPECT_EQ(all.front().fault->id, "engine_hang");
+    EXPECT_GT(all.front().probability, 0.5);
+}
+
+TEST(Weigh, WhoGetsNoRequestsHasNotMoreOfThemInWork) {
+    std::vector<Told> told = {{"edge", "proxy.requests", 0, 0}};
+    for (const char* signal : {"engine.prompt_tokens", "engine.completed",
+                               "engine.generation_tokens", "engine.prefix_queries"})
+        told.push_back({"e1", signal, -20, -20});
+    const PeerGroup group{.services = {"e1", "e2", "e3"}, .common = {}};
+    told.push_back({"e1", "engine.running", -6, -6});
+    const auto idle = weigh_told(told, group);
+    told.back() = {"e1", "engine.running", 6, 6};
+    const auto stuck = weigh_told(told, group);
+    const auto lost = [](const std::vector<Hypothesis>& all) {
+        double p = 0.0;
+        for (const Hypothesis& h : all)
+            if (h.fault != nullptr && h.fault->id == "upstream_lost") p += h.probability;
+        return p;
+    };
+    EXPECT_GT(lost(idle), 0.1);
+    EXPECT_LT(lost(stuck), 0.02);
+}
+
+TEST(Weigh, LongerPromptsConvictNobody) {
+    const auto all = weigh_told({{"edge", "proxy.requests", 0, 0},
+                                 {"e", "engine.prompt_length", 30, 30},
+                                 {"e", "engine.prompt_tokens", 20, 20},
+                                 {"e", "engine.prefill_time", 20, 20},
+                                 {"e", "engine.ttft", 20, 20},
+                                 {"e", "engine.generation_tokens", 0, 0}});
+    EXPECT_EQ(all.front().component, "");
+    EXPECT_EQ(all.front().fault->id, "long_prompts");
+}
+
+TEST(Weigh, OneEngineCannotBeSentMoreThanItsShare) {
+    const auto all = weigh_told({{"edge", "proxy.requests", 10, 10},
+                                 {"e", "engine.prompt_tokens", 10, 10},
+                                 {"e", "engine.running", 20, 20}});
+    for (const Hypothesis& h : all)
+        EXPECT_FALSE(h.fault != nullptr && h.fault->id == "router_imbalance");
+}
+
+TEST(Weigh, WhoIsCalledAGatewayIsNoEngineWhateverItExports) {
+    const auto all = weigh_told({{"llm-gateway", "engine.ttft", 20, 20},
+                                 {"llm-gateway", "engine.generation_tokens", -5, -5},
+                                 {"vllm", "engine.generation_tokens", 0, 0},
+                                 {"vllm", "engine.ttft", 0, 0}});
+    for (const Hypothesis& h : all)
+        if (h.fault != nullptr && h.component == "llm-gateway") {
+            EXPECT_NE(h.fault->component, "engine") << h.fault->id;
+        }
+    EXPECT_GT(best_of(all, "llm-gateway").probability, 0.2);
+}
+
+TEST(Weigh, AJobByTheClockIsLessOfAFaultThanProcessesThatWait) {
+    const auto somebody = [](const char* signal) {
+        return 1.0 - best_of(weigh_told({{"host", signal, 4, 4},
+                                         {"host", "engine.ttft", 0, 0},
+                                         {"host", "engine.itl", 0, 0}}),
+                             "")
+                         .probability;
+    };
+    EXPECT_LT(somebody("node_cpu_seconds_total") + 0.1,
+              somebody("node_pressure_cpu_waiting_seconds_total"));
+}
+
 TEST(MatchLogs, CountsBeforeAndAfterAndNeedsTheLiteral) {
     Incident incident = made([](std::size_t, const std::string&) { return 1.0; });
     auto logs = std::make_shared<LogTable>();

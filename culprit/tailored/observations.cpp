@@ -165,10 +165,9 @@ double change_of_mean(std::span<const double> before, std::span<const double> af
     const double least = work_share_least * (std::isfinite(level) ? level : usual.mean);
     const double scale = std::sqrt(usual.error + now.error + least * least);
     const double z = (now.mean - usual.mean) / scale;
-    return std::isfinite(z)
-               ? beyond_excursion(z, excursion_of(before, usual.mean, scale, after.size(),
-                                                  now.mean - usual.mean))
-               : 0.0;
+    return std::isfinite(z) ? beyond_excursion(z, excursion_of(before, usual.mean, scale,
+                                                               after.size(), now.mean - usual.mean))
+                            : 0.0;
 }
 
 /// How large a change of a signal must be to mean something.
@@ -224,9 +223,9 @@ Moved compare(const std::vector<double>& values, const Rows& rows, double level,
     }
     shift->scale += least;
     const double change = shift->suspect_mean - shift->location;
-    moved.deviations = beyond_excursion(
-        change / shift->scale,
-        excursion_of(before, shift->location, shift->scale, after.size(), change));
+    moved.deviations =
+        beyond_excursion(change / shift->scale,
+                         excursion_of(before, shift->location, shift->scale, after.size(), change));
     const auto search = part(values, rows.search);
     // A fault shorter than the window, or one that the alert came late for: its own segment. Of an
     // excursion and the way back the first is the effect, the second the recovery.
@@ -245,10 +244,10 @@ Moved compare(const std::vector<double>& values, const Rows& rows, double level,
             continue;
         const auto segment = search.subspan(onset->index, onset->end - onset->index);
         const double mean = mean_of(segment);
-        double z = beyond_excursion(
-            (mean - shift->location) / shift->scale,
-            excursion_of(before, shift->location, shift->scale, onset->end - onset->index,
-                         mean - shift->location));
+        double z =
+            beyond_excursion((mean - shift->location) / shift->scale,
+                             excursion_of(before, shift->location, shift->scale,
+                                          onset->end - onset->index, mean - shift->location));
         if (is_work) {  // a few rows of arrivals say little
             const double sure = change_of_mean(before, segment, level);
             if (std::abs(sure) < std::abs(z)) z = sure;
@@ -387,7 +386,8 @@ std::string_view stem_of(std::string_view service) {
 }
 
 /// Siblings have the same signals and the same name but for a number. Engines play one part with
-/// those of their name, whatever their signals; those of which each has a name of its own, together.
+/// those of their name, whatever their signals; those of which each has a name of its own,
+/// together.
 std::map<std::string, std::vector<std::string>> parts_played(const std::vector<Feature>& features) {
     struct Component {
         const std::string* service;

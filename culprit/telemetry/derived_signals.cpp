@@ -105,7 +105,8 @@ private:
         CULPRIT_TRY_STATUS(add(
             service, "kv_per_request", "1", {},
             [](double used, double running) { return used / std::max(1.0, running); },
-            mean(service, "vllm:kv_cache_usage_perc"), total(service, "vllm:num_requests_running")));
+            mean(service, "vllm:kv_cache_usage_perc"),
+            total(service, "vllm:num_requests_running")));
         CULPRIT_TRY_STATUS(add(
             service, "repeated_starts", "1{bool}", {},
             [begun = 0, last = 0.0](double starts) mutable {
