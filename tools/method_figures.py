@@ -3,8 +3,8 @@
 
     tools/method_figures.py build/release/bin/culprit [--seeds 5] [DATASET...]
 
-Runs `culprit scorecard` on simulated test seeds (from 1000 on) and on datasets/llm-testbed, whole,
-spoiled and with parts switched off; and, for each DATASET given, `culprit evaluate --split test`.
+Runs `culprit scorecard` on simulated test seeds (from 1000 on), on datasets/llm-testbed and on
+datasets/llm-testbed-sound, whole, spoiled and with parts switched off; and, for each DATASET given, `culprit evaluate --split test`.
 """
 import argparse
 import json
@@ -14,6 +14,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RECORDED = "datasets/llm-testbed"
+SOUND = "datasets/llm-testbed-sound"
 
 # Title: picture, options, values of the last of them, value in use (None: all are run).
 CURVES = {
@@ -59,8 +60,10 @@ HEAD = ("| | component AC@1 | AC@3 | Avg@5 | fault kind | false blame | Brier |\
 def row(name: str, card: dict) -> str:
     fault = share(card["fault_kind"]) if card["named_a_fault"] else "–"
     blame = share(card["false_blame"]) if card["sound"] else "–"
-    return (f"| {name} | {share(card['component_ac1'])} | {share(card['component_ac3'])} | "
-            f"{share(card['component_avg5'])} | {fault} | {blame} | {card['brier']:.3f} |\n")
+    ranks = ["component_ac1", "component_ac3", "component_avg5"]
+    broken = card["cases"] > card["sound"]
+    found = " | ".join(share(card[rank]) if broken else "–" for rank in ranks)
+    return f"| {name} | {found} | {fault} | {blame} | {card['brier']:.3f} |\n"
 
 
 def plot(points: list, path: pathlib.Path, x_title: str, y_title: str, diagonal: bool) -> None:
@@ -108,12 +111,18 @@ def main() -> None:
     whole = run.card(*run.simulated)
     text = (f"# Figures of the method `culprit`\n\nMade by `tools/method_figures.py` from test data "
             f"only: {whole['cases']} simulated incidents (seeds 1000 to {999 + options.seeds} of every "
-            f"kind) and the recorded windows of [datasets/llm-testbed](../datasets/llm-testbed/README.md). "
+            f"kind) and the recorded windows of [datasets/llm-testbed](../datasets/llm-testbed/README.md) "
+            f"and [datasets/llm-testbed-sound](../datasets/llm-testbed-sound/README.md). "
             f"How the method was tuned, and on what: [method.md](method.md).\n\n")
     text += "## As it is\n\n" + HEAD + row("simulated, test seeds", whole)
     test = run.card(RECORDED, "--split", "test")
     text += row(f"recorded, test half ({test['cases']} windows)", test)
     text += row("recorded, development half", run.card(RECORDED, "--split", "dev"))
+    for half, title in (("test", "test half"), ("dev", "development half")):
+        sound = run.card(SOUND, "--split", half)
+        text += row(f"recorded, nothing broken, {title} ({sound['cases']} windows)", sound)
+    text += row("recorded test half, container metrics and logs alone",
+                run.card(RECORDED, "--split", "test", "--no-engine", "--no-gpu", "--no-spans"))
     text += row("simulated, fault's family held out", run.card(*run.simulated, "--hold-out"))
     text += row("recorded test, fault's family held out",
                 run.card(RECORDED, "--split", "test", "--hold-out"))
