@@ -61,7 +61,7 @@ def row(name: str, card: dict) -> str:
     fault = share(card["fault_kind"]) if card["named_a_fault"] else "–"
     blame = share(card["false_blame"]) if card["sound"] else "–"
     ranks = ["component_ac1", "component_ac3", "component_avg5"]
-    broken = card["cases"] > card["sound"]
+    broken = card["broken"] > 0
     found = " | ".join(share(card[rank]) if broken else "–" for rank in ranks)
     return f"| {name} | {found} | {fault} | {blame} | {card['brier']:.3f} |\n"
 
