@@ -511,12 +511,16 @@ bool piles_up(std::string_view signal) {
 /// are distributed exponentially about capacity, the logarithm of one over another has a deviation
 /// of 1.28, and who is a little slower than the rest waits several times as long.
 double beside_queues(const Feature& feature, const Observation& seen, double common,
-                     double siblings_move, double deviations) {
+                     double siblings_before, double siblings_now, double deviations) {
     constexpr double queues_everywhere = 3.0;
+    constexpr double growth_least = 2.0;  // of what the siblings have
     constexpr double log_deviation = 1.28;
     constexpr double ratio_least = 0.01;
-    if (common < queues_everywhere || !piles_up(feature.signal)) return deviations;
-    const double ratio = std::max(ratio_least, (seen.suspect - seen.baseline) / siblings_move);
+    if (common < queues_everywhere || siblings_now < growth_least * siblings_before ||
+        !piles_up(feature.signal))
+        return deviations;
+    const double ratio =
+        std::max(ratio_least, (seen.suspect - seen.baseline) / (siblings_now - siblings_before));
     if (!std::isfinite(ratio)) return deviations;
     const double usual = std::abs(std::log(ratio)) / log_deviation;
     return std::copysign(std::min(std::abs(deviations), usual), deviations);
@@ -599,7 +603,7 @@ void compare_with_siblings(const std::vector<const Feature*>& members,
             z = rare_event_deviations(*members[m], expected, after[m], dispersion);
         }
         set_relative(*seen[m],
-                     beside_queues(*members[m], *seen[m], common, now - together.baseline, z));
+                     beside_queues(*members[m], *seen[m], common, together.baseline, now, z));
     }
 }
 
@@ -631,7 +635,7 @@ void compare_two(const std::vector<const Feature*>& members, const std::vector<O
             z[m] = rare_event_deviations(own, expected, events_in(own, rows.suspect, step_seconds),
                                          overdispersion(members, rows.reference, step_seconds));
         }
-        z[m] = beside_queues(own, *seen[m], common, beside.suspect - beside.baseline, z[m]);
+        z[m] = beside_queues(own, *seen[m], common, beside.baseline, beside.suspect, z[m]);
         z[m] = z[m] * seen[m]->own > 0.0
                    ? std::copysign(std::min(std::abs(z[m]), std::abs(seen[m]->own)), z[m])
                    : 0.0;
