@@ -26,9 +26,13 @@ struct Feature {
     std::string unit;
     FeatureKind kind = FeatureKind::level;
     bool counts_events = false;  ///< a counter of whole events: rare ones are compared as counts
+    bool is_quantile = false;    ///< of an average: a quantile stands in for the mean
     bool bad_when_up = false;    ///< says the catalogue: one event of it is news
     std::vector<std::size_t> columns;  ///< of the incident's frame
     std::vector<double> values;        ///< [rows], NaN = unknown
+    /// [rows], of an average: of how many requests, each of which counts in one row only. Empty: not
+    /// known.
+    std::vector<double> requests;
 };
 
 /// Does only an inference engine have this signal? Queues, requests in work, their latency and the

@@ -20,6 +20,8 @@ constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
 constexpr double rare_events_max = 20.0;  // in the whole reference: below it, Gauss misleads
 constexpr double segment_evidence_min =
     8.0;  // nats: chance segments of this length do not reach it
+constexpr double requests_min = 8.0;
+constexpr double request_share_least = 0.1;
 constexpr double independent_rows_min = 2.0;  // of a segment
 constexpr std::size_t stem_letters_min = 3;
 constexpr double own_share_min = 1.0 / 3.0;
@@ -189,6 +191,61 @@ bool is_setting(const Feature& feature) {
     return feature.signal == "gpu.sm_clock" || feature.signal == "gpu.power_limit";
 }
 
+/// What single requests tell of their mean, before and since.
+struct RequestMeans {
+    double before = nan_value;
+    double now = nan_value;
+    double error = 0.0;  // of their difference, squared
+
+    double change() const { return now - before; }
+};
+
+/// Each row is the mean of so many requests, so that its variance is that of one request over their
+/// number; rows next to one another share queues (correlated_rows).
+Spread spread_of_requests(const Feature& feature, RowRange rows) {
+    double n = 0.0;
+    double sum = 0.0;
+    for (std::size_t r = rows.first; r < rows.last; ++r)
+        if (std::isfinite(feature.values[r])) {
+            n += feature.requests[r];
+            sum += feature.requests[r] * feature.values[r];
+        }
+    if (n < requests_min) return {.mean = nan_value};
+    const double mean = sum / n;
+    double squares = 0.0;
+    double rows_with = 0.0;
+    for (std::size_t r = rows.first; r < rows.last; ++r)
+        if (std::isfinite(feature.values[r])) {
+            const double away = feature.values[r] - mean;
+            squares += feature.requests[r] * away * away;
+            rows_with += 1.0;
+        }
+    if (rows_with < 3.0) return {.mean = nan_value};
+    return {mean, correlated_rows * squares / (rows_with - 1.0) / n};
+}
+
+RequestMeans request_means(const Feature& feature, const Rows& rows) {
+    if (feature.requests.empty()) return {};
+    const Spread usual = spread_of_requests(feature, rows.reference);
+    const Spread now = spread_of_requests(feature, rows.suspect);
+    return {usual.mean, now.mean, usual.error + now.error};
+}
+
+/// Of two measures of the same move the one that speaks louder, unless they contradict.
+double louder(double deviations, double of_requests) {
+    if (!std::isfinite(of_requests) || std::abs(of_requests) <= std::abs(deviations))
+        return deviations;
+    return of_requests * deviations > 0.0 || std::abs(deviations) < segment_deviations_min
+               ? of_requests
+               : deviations;
+}
+
+/// Deviations of a change of means of requests, with a tenth of the level as the least that matters.
+double of_requests(double change, double error, double level, double least) {
+    const double enough = request_share_least * std::abs(level) + least;
+    return change / std::sqrt(error + enough * enough);
+}
+
 Sensitivity sensitivity_of(const Feature& feature) {
     return {.least = least_change(feature),
             .floor = is_setting(feature) ? 0.02 : 0.05,
@@ -340,6 +397,9 @@ Observation observe_own(const Feature& feature, std::size_t index, const Rows& r
                         const Frame& frame, std::vector<double>& scratch) {
     Observation seen{.feature = index, .siblings_now = nan_value};
     Moved moved = compare(feature.values, rows, nan_value, sensitivity_of(feature), scratch);
+    const RequestMeans means = request_means(feature, rows);
+    moved.deviations = louder(moved.deviations, of_requests(means.change(), means.error,
+                                                            means.before, least_change(feature)));
     const auto before = part(feature.values, rows.reference);
     const auto after = part(feature.values, rows.suspect);
     const double step = to_seconds(frame.step());
@@ -558,6 +618,33 @@ void set_relative(Observation& seen, double deviations) {
             seen.extreme, extreme_probability(std::max(0.0, seen.siblings_now), seen.suspect));
 }
 
+/// How far the requests of each left those of its siblings: its change of their mean beyond the
+/// median of the siblings' changes. NaN where too few requests are known.
+std::vector<double> requests_apart(const std::vector<const Feature*>& members, const Rows& rows) {
+    std::vector<RequestMeans> means;
+    means.reserve(members.size());
+    for (const Feature* f : members) means.push_back(request_means(*f, rows));
+    std::vector<double> apart(members.size(), nan_value);
+    std::vector<double> changes;
+    for (std::size_t m = 0; m < members.size(); ++m) {
+        changes.clear();
+        double error = 0.0;
+        for (std::size_t k = 0; k < members.size(); ++k)
+            if (k != m && std::isfinite(means[k].change())) {
+                changes.push_back(means[k].change());
+                error += means[k].error;
+            }
+        if (changes.empty() || !std::isfinite(means[m].change())) continue;
+        error /= static_cast<double>(changes.size() * changes.size());
+        const double siblings = stats::median_in_place(changes);
+        const double beyond = means[m].change() - siblings;
+        const double least = least_change(*members[m]) + uneven_share * std::abs(siblings);
+        const double own = std::clamp(means[m].change() / beyond / own_share_min, 0.0, 1.0);
+        apart[m] = own * of_requests(beyond, means[m].error + error, means[m].before, least);
+    }
+    return apart;
+}
+
 void compare_with_siblings(const std::vector<const Feature*>& members,
                            const std::vector<Observation*>& seen, const Rows& rows,
                            double step_seconds, std::vector<double>& scratch, double& common) {
@@ -586,6 +673,7 @@ void compare_with_siblings(const std::vector<const Feature*>& members,
     }
     const auto others = static_cast<double>(members.size() - 1);
     const double others_share = (others - 1.0) / others;
+    const std::vector<double> single = requests_apart(members, rows);
     std::vector<double> difference(n);
     for (std::size_t m = 0; m < members.size(); ++m) {
         seen[m]->siblings_now = now;
@@ -593,6 +681,7 @@ void compare_with_siblings(const std::vector<const Feature*>& members,
         for (std::size_t r = 0; r < n; ++r) difference[r] = members[m]->values[r] - median[r];
         double z = apart(*members[m], *seen[m], difference, rows, uneven,
                          mad_factor_of(members.size()), scratch);
+        z = louder(z, single[m]);
         if (is_rare(*members[m], rows, step_seconds)) {
             // What to expect: the own past, and what happens to the siblings now but for the one
             // that it happens to most, who may be the broken one.
