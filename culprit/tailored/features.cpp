@@ -487,7 +487,6 @@ private:
         Feature feature{.service = *parts.service,
                         .signal = parts.meanings.front()->signal,
                         .unit = parts.meanings.front()->unit,
-                        .is_quantile = parts.statistic > Statistic::mean,
                         .bad_when_up = parts.meanings.front()->bad_when_up,
                         .columns = std::move(parts.columns)};
         const double step = std::max(1e-9, to_seconds(frame_.step()));

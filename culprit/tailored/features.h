@@ -26,7 +26,6 @@ struct Feature {
     std::string unit;
     FeatureKind kind = FeatureKind::level;
     bool counts_events = false;  ///< a counter of whole events: rare ones are compared as counts
-    bool is_quantile = false;    ///< of an average: a quantile stands in for the mean
     bool bad_when_up = false;    ///< says the catalogue: one event of it is news
     std::vector<std::size_t> columns;  ///< of the incident's frame
     std::vector<double> values;        ///< [rows], NaN = unknown

@@ -87,14 +87,6 @@ public:
     }
 
     void append_to(std::vector<Feature>& features) const {
-        // What a few requests take on the average says more than the slowest of them.
-        std::set<std::pair<std::string_view, std::string_view>> means;
-        for (const auto& [key, series] : series_)
-            if (key.second != completed && series.total >= spans_min)
-                means.emplace(spans_.services[key.first], key.second);
-        std::erase_if(features, [&](const Feature& f) {
-            return f.is_quantile && means.contains({f.service, f.signal});
-        });
         std::set<std::pair<std::string, std::string>> known;
         for (const Feature& f : features) known.emplace(f.service, f.signal);
         for (const auto& [key, series] : series_) {
