@@ -29,8 +29,8 @@ struct Feature {
     bool bad_when_up = false;    ///< says the catalogue: one event of it is news
     std::vector<std::size_t> columns;  ///< of the incident's frame
     std::vector<double> values;        ///< [rows], NaN = unknown
-    /// [rows], of an average: of how many requests, each of which counts in one row only. Empty: not
-    /// known.
+    /// [rows], of an average: of how many requests, each of which counts in one row only. Empty:
+    /// not known.
     std::vector<double> requests;
 };
 

@@ -23,7 +23,7 @@ constexpr double change_gain = 1.5;
 constexpr double burden_share = 0.5;
 constexpr std::size_t broken_at_once_max = 8;  // considered, two by two
 constexpr double shared_deviations = 3.0;      // of what another sibling shows as well
-constexpr double felt_loss = 0.8;    // of "nothing", where users feel something
+constexpr double felt_loss = 0.8;              // of "nothing", where users feel something
 constexpr double unfelt_loss = 0.5;            // of whoever is broken, where users feel nothing
 constexpr double load_evidence_min = 1.0;      // log odds below which a changed load is no partner
 // Who sends unequal shares: more often the serving framework's router than the proxy before it.

@@ -240,7 +240,8 @@ double louder(double deviations, double of_requests) {
                : deviations;
 }
 
-/// Deviations of a change of means of requests, with a tenth of the level as the least that matters.
+/// Deviations of a change of means of requests, with a tenth of the level as the least that
+/// matters.
 double of_requests(double change, double error, double level, double least) {
     const double enough = request_share_least * std::abs(level) + least;
     return change / std::sqrt(error + enough * enough);
