@@ -314,6 +314,18 @@ Statistic statistic_of(std::string_view word) {
     return Statistic::none;
 }
 
+bool speaks_of_time(const Words& w) {
+    return w.starts({"laten", "duration"}) ||
+           w.any({"time", "wait", "ms", "msec", "us", "seconds", "sec", "delay"});
+}
+
+bool says_per_second(const Words& w) {
+    if (w.any({"rps", "qps", "tps", "mbps", "rate", "throughput", "iops", "bandwidth"}))
+        return true;
+    if (w.any({"per"}) && w.any({"s", "sec", "second"})) return true;
+    return w.size() > 1 && w.last() == "s" && !speaks_of_time(w);  // "tokens_s", "disk_write_mb_s"
+}
+
 std::string unit_of(const Words& w) {
     if (w.any({"ms", "msec", "millis", "milliseconds"})) return "ms";
     if (w.any({"us", "micros", "microseconds"})) return "us";
@@ -327,20 +339,10 @@ std::string unit_of(const Words& w) {
     if (w.any({"mb", "mib", "mbps"})) return "MBy";
     if (w.any({"kb", "kib"})) return "kBy";
     if (w.any({"bytes", "byte"})) return "By";
-    if (w.any({"seconds", "secs", "sec", "s", "second"})) return "s";
+    // "per second" and "tokens_s" say how often, not in what.
+    const bool per = w.any({"per"}) || (says_per_second(w) && w.last() == "s");
+    if (w.any({"seconds", "secs"}) || (!per && w.any({"sec", "s", "second"}))) return "s";
     return {};
-}
-
-bool speaks_of_time(const Words& w) {
-    return w.starts({"laten", "duration"}) ||
-           w.any({"time", "wait", "ms", "msec", "us", "seconds", "sec", "delay"});
-}
-
-bool says_per_second(const Words& w) {
-    if (w.any({"rps", "qps", "tps", "mbps", "rate", "throughput", "iops", "bandwidth"}))
-        return true;
-    if (w.any({"per"}) && w.any({"s", "sec", "second"})) return true;
-    return w.size() > 1 && w.last() == "s" && !speaks_of_time(w);  // "tokens_s", "disk_write_mb_s"
 }
 
 bool is_number(std::string_view word) { return std::ranges::all_of(word, is_digit); }
@@ -472,6 +474,14 @@ std::string service_signal(const Words& w) {
     return {};
 }
 
+/// "cache" alone may be a component's name; after "kv" or "prefix" it is an engine's.
+std::vector<std::string> without_engine_caches(std::vector<std::string> words) {
+    for (std::size_t i = words.size(); i-- > 1;)
+        if (words[i] == "cache" && (words[i - 1] == "kv" || words[i - 1] == "prefix"))
+            words.erase(words.begin() + static_cast<std::ptrdiff_t>(i));
+    return words;
+}
+
 bool is_running_total(const Words& w) {
     return w.any({"total", "count", "counter", "seconds", "restarts", "restart", "errors", "oom",
                   "retransmits", "preemptions", "failures", "xid", "ecc"});
@@ -527,7 +537,7 @@ NamedByHand read_metric_words(std::string_view metric) {
     if (named.signal.empty()) named.signal = host_signal(w);
     if (named.signal.empty()) named.signal = service_signal(w);
     if (named.signal.empty()) return {};
-    named.unit = unit_of(w);
+    named.unit = metric.find('%') == std::string_view::npos ? unit_of(w) : "%";
     named.is_rate = says_per_second(w) && named.unit != "%" && named.unit != "1" &&
                     named.signal != "engine.prefix_hit_ratio";
     if (is_running_total(w) && !named.is_rate) named.type = SignalType::untyped;
@@ -540,8 +550,20 @@ NamedByHand read_metric_words(std::string_view metric) {
     return named;
 }
 
+bool says_only_how(std::string_view metric) {
+    constexpr std::array<std::string_view, 33> how = {
+        "b",     "byte",    "bytes", "c",     "celsius", "gb",   "gib",    "hz",      "kb",
+        "kib",   "mb",      "mbps",  "mhz",   "mib",     "min",  "ms",     "msec",    "pct",
+        "per",   "percent", "rate",  "ratio", "s",       "sec",  "second", "seconds", "secs",
+        "total", "us",      "used",  "usage", "w",       "watts"};
+    return std::ranges::all_of(words_of(metric), [&](const std::string& word) {
+        return is_number(word) || statistic_of(word) != Statistic::none ||
+               std::ranges::find(how, word) != how.end();
+    });
+}
+
 bool is_all_metric_words(std::string_view metric) {
-    const auto words = words_of(metric);
+    const auto words = without_engine_caches(words_of(metric));
     return !words.empty() && !is_number(words.front()) &&
            std::ranges::all_of(words, is_metric_word);
 }
@@ -549,7 +571,7 @@ bool is_all_metric_words(std::string_view metric) {
 bool is_readable_metric(std::string_view metric) {
     constexpr std::array<std::string_view, 8> places = {"proxy",   "upstream", "router", "client",
                                                         "service", "server",   "http",   "grpc"};
-    auto words = words_of(metric);
+    auto words = without_engine_caches(words_of(metric));
     std::erase_if(words, [&](const std::string& word) {
         return std::ranges::find(places, word) != places.end();
     });

@@ -35,6 +35,10 @@ bool is_all_metric_words(std::string_view metric);
 /// The same, and beside such words those that say where it was measured ("proxy_latency_ms").
 bool is_readable_metric(std::string_view metric);
 
+/// Does it say in what unit, how often or which number of a distribution ("(%)", "p95 (ms)", "per
+/// second"), but not what is measured? Empty names do.
+bool says_only_how(std::string_view metric);
+
 /// Takes "_p95", ":p99", "_avg", "_mean", "_median", "-90" and the like off the end of a name; what
 /// is left is the name of the distribution. Statistic::none leaves the name as it is.
 Statistic strip_statistic(std::string_view& metric);

@@ -56,6 +56,11 @@ TEST(MetricWords, UnitsAndStatistics) {
     EXPECT_EQ(read_metric_words("ttft_ms").statistic, Statistic::mean);
     EXPECT_TRUE(read_metric_words("output_tokens_per_sec").is_rate);
     EXPECT_EQ(read_metric_words("kv_cache_pct").unit, "%");
+    EXPECT_EQ(read_metric_words("KV cache (%)").unit, "%");
+    EXPECT_EQ(read_metric_words("errors per second").unit, "");
+    EXPECT_EQ(read_metric_words("tokens_s").unit, "");
+    EXPECT_EQ(read_metric_words("queue_wait_s").unit, "s");
+    EXPECT_EQ(read_metric_words("network out (MB/s)").unit, "MBy");
     std::string_view name = "vllm:e2e_request_latency_seconds_p95";
     EXPECT_EQ(strip_statistic(name), Statistic::p95);
     EXPECT_EQ(name, "vllm:e2e_request_latency_seconds");
@@ -70,11 +75,20 @@ TEST(MetricWords, WordsForMeasurementsNameNoComponent) {
     EXPECT_TRUE(is_all_metric_words("e2e_latency_p95"));
     EXPECT_TRUE(is_all_metric_words("disk_io_mb_s"));
     EXPECT_FALSE(is_all_metric_words("gateway_latency"));
+    EXPECT_TRUE(is_all_metric_words("KV cache (%)"));
+    EXPECT_FALSE(is_all_metric_words("cache_usage"));
     EXPECT_FALSE(is_all_metric_words("proxy_latency_ms"));
     EXPECT_TRUE(is_readable_metric("proxy_latency_ms"));
     EXPECT_FALSE(is_readable_metric("proxy"));
     EXPECT_FALSE(is_all_metric_words("0_queue_size"));
     EXPECT_FALSE(is_all_metric_words(""));
+}
+
+TEST(MetricWords, AUnitAloneMeasuresNothing) {
+    for (const char* name : {"(%)", "p95 (ms)", "per second", "(MB/s)", "", "99"})
+        EXPECT_TRUE(says_only_how(name)) << name;
+    for (const char* name : {"KV cache (%)", "requests per second", "up", "power_w"})
+        EXPECT_FALSE(says_only_how(name)) << name;
 }
 
 TEST(Narrowed, LabelsSayWhichSignal) {

@@ -140,6 +140,8 @@ public:
             if (separators.find(name[at]) == std::string_view::npos) continue;
             ++tried;
             const std::string_view rest = name.substr(at + 1);
+            // "(%)" comes again in every other column, and is no metric.
+            if (says_only_how(rest) && !metrics_.knows(rest)) continue;
             double score = std::log(static_cast<double>(prefixes_.at(name.substr(0, at + 1)))) +
                            2.0 * std::log(static_cast<double>(rests_.at(name.substr(at))));
             if (metrics_.knows(rest))

@@ -68,6 +68,25 @@ TEST(ComponentNames, OtherSeparators) {
     EXPECT_EQ(dots[3], Split("engine-01", "engine.queued"));
 }
 
+TEST(ComponentNames, UnitsAreNoMetricsOfTheirOwn) {
+    for (const char* separator : {" ", "_"}) {
+        std::vector<std::string> names;
+        for (const char* component : {"replica_a", "replica_b", "replica_c"})
+            for (const char* metric : {"GPU power (W)", "GPU utilization (%)", "KV cache (%)",
+                                       "CPU usage (%)", "latency p95 (ms)", "TTFT p95 (ms)",
+                                       "requests per second", "errors per second", "up"})
+                names.push_back(std::string(component) + separator + metric);
+        names.push_back(std::string("gateway") + separator + "latency p95 (ms)");
+        const auto found = named(names);
+        for (std::size_t i = 0; i < found.size(); ++i) {
+            EXPECT_EQ(found[i].first + separator + found[i].second, names[i]);
+            const std::string expected =
+                i == 27 ? "gateway" : std::string("replica_") + "abc"[i / 9];
+            EXPECT_EQ(found[i].first, expected) << names[i];
+        }
+    }
+}
+
 TEST(ComponentNames, AMetricOfAnExporterIsKeptWhole) {
     const auto found =
         named({"haproxy/haproxy_backend_response_time_average_seconds",
