@@ -101,6 +101,11 @@ public:
         return Catalogue::builtin().match(metric).signal;
     }
     bool knows(std::string_view metric) const { return find(metric) != nullptr; }
+    /// "(%)", "total" and "sum" come again in every other column, and are no metric.
+    bool is_end_of_metric(std::string_view rest) const {
+        return (says_only_how(rest) || rest == "sum" || rest == "count" || rest == "bucket") &&
+               !knows(rest);
+    }
     bool is_words(std::string_view metric) const { return is_all_metric_words(metric); }
 };
 
@@ -140,8 +145,7 @@ public:
             if (separators.find(name[at]) == std::string_view::npos) continue;
             ++tried;
             const std::string_view rest = name.substr(at + 1);
-            // "(%)" comes again in every other column, and is no metric.
-            if (says_only_how(rest) && !metrics_.knows(rest)) continue;
+            if (metrics_.is_end_of_metric(rest)) continue;
             double score = std::log(static_cast<double>(prefixes_.at(name.substr(0, at + 1)))) +
                            2.0 * std::log(static_cast<double>(rests_.at(name.substr(at))));
             if (metrics_.knows(rest))
@@ -164,9 +168,10 @@ private:
         const std::size_t at = name.find('_');
         if (at == std::string_view::npos || at == 0) return false;
         const std::string_view service = name.substr(0, at);
-        if (service.find_first_of(":/|{") != std::string_view::npos || metrics_.is_words(service))
-            return false;
+        if (service.find_first_of(":/|{") != std::string_view::npos) return false;
         const std::string_view rest = name.substr(at + 1);
+        // "prefill-0", "decode" and "gpu-node" are words for measurements too.
+        if (metrics_.is_words(service) && !metrics_.knows(rest)) return false;
         const bool again = rests_by_convention_.at(rest) >= 2;
         if (by_convention_.at(service) < 2) return again;
         // "0_queue_size": the component goes on.

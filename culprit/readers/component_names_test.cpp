@@ -54,6 +54,22 @@ TEST(ComponentNames, ComponentsWithTheSeparatorInTheirNames) {
     EXPECT_EQ(found[6], Split("edge_proxy", "traefik_entrypoint_requests_total"));
 }
 
+TEST(ComponentNames, ComponentsCalledLikeAMeasurement) {
+    std::vector<std::string> names;
+    for (const char* component : {"prefill-0", "prefill-1", "decode-0"})
+        for (const char* metric :
+             {"up", "vllm:num_requests_running", "vllm:e2e_request_latency_seconds_sum",
+              "vllm:e2e_request_latency_seconds_count", "container_memory_rss",
+              "container_cpu_usage_seconds_total", "container_network_transmit_bytes_total",
+              "process_cpu_seconds_total", "DCGM_FI_DEV_SM_CLOCK"})
+            names.push_back(std::string(component) + "_" + metric);
+    names.emplace_back("prefill-0_container_network_transmit_packets_dropped_total");
+    names.emplace_back("decode-0_vllm:nixl_xfer_time_seconds_sum");
+    names.emplace_back("decode-0_vllm:nixl_xfer_time_seconds_count");
+    for (const auto& [component, metric] : named(names))
+        EXPECT_EQ(component.find('_'), std::string::npos) << component;
+}
+
 TEST(ComponentNames, OtherSeparators) {
     const auto dashes =
         named({"chat-llm-gpu_power", "chat-llm-gpu_util", "chat-llm-e2e_latency_p95",
