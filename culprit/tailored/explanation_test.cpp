@@ -133,6 +133,15 @@ TEST(QuantityText, ReadsLikeAPersonWritesIt) {
     EXPECT_EQ(quantity_text(0, "/s"), "0/s");
     EXPECT_EQ(quantity_text(1980, "MHz"), "1980 MHz");
     EXPECT_EQ(quantity_text(5.3e9, "By"), "5.3 GB");
+    EXPECT_EQ(quantity_text(4934346, "us"), "4.93 s");
+    EXPECT_EQ(quantity_text(61.5, "MBy/s"), "61.5 MB/s");
+    EXPECT_EQ(quantity_text(12, "MiBy"), "12.6 MB");
+    EXPECT_EQ(quantity_text(0.351, "s/s"), "35.1 % of the time");
+    EXPECT_EQ(quantity_text(3e5, "mJ/s"), "300 W");
+    EXPECT_EQ(change_text(0, 5.1, "/s"), "0 -> 5.1/s");
+    EXPECT_EQ(change_text(0.2, 12, "{request}/s"), "0.2 -> 12/s");
+    EXPECT_EQ(beside_text(0, 5.1, "/s"), "0");
+    EXPECT_EQ(change_text(0.0092, 1.4, "s"), "9.2 ms -> 1.4 s");
 }
 
 TEST(FilledIn, NamesThePod) {

@@ -232,9 +232,9 @@ struct Parts {
     std::string unit;
 };
 Parts parts_of(double value, const std::string& unit) {
-    std::string text = quantity_text(value, unit);
-    const std::size_t space = std::min(text.find(' '), text.size());
-    return {text.substr(0, space), text.substr(space)};
+    const std::string text = quantity_text(value, unit);
+    const std::size_t end = std::min(text.find_first_of(" /"), text.size());
+    return {text.substr(0, end), text.substr(end)};
 }
 
 struct Prefix {
@@ -242,6 +242,18 @@ struct Prefix {
     const char* text;
 };
 constexpr Prefix byte_prefixes[] = {{1e12, " TB"}, {1e9, " GB"}, {1e6, " MB"}, {1e3, " kB"}};
+
+/// Units that are another one times a factor.
+struct Multiple {
+    std::string_view unit;
+    double factor;
+    std::string_view of;
+};
+constexpr Multiple multiples[] = {
+    {"ms", 1e-3, "s"},      {"us", 1e-6, "s"},      {"ns", 1e-9, "s"},  {"min", 60.0, "s"},
+    {"kBy", 1e3, "By"},     {"MBy", 1e6, "By"},     {"GBy", 1e9, "By"}, {"KiBy", 0x1p10, "By"},
+    {"MiBy", 0x1p20, "By"}, {"GiBy", 0x1p30, "By"}, {"mJ", 1e-3, "J"},  {"mW", 1e-3, "W"},
+};
 
 std::string number(double v) {
     if (v == 0.0) return "0";
@@ -271,13 +283,17 @@ std::string signal_text(std::string_view signal) {
 }
 
 std::string quantity_text(double value, const std::string& unit) {
+    const std::string_view stem = std::string_view(unit).substr(0, unit.find('/'));
+    for (const Multiple& multiple : multiples)
+        if (stem == multiple.unit)
+            return quantity_text(value * multiple.factor,
+                                 std::string(multiple.of) + unit.substr(stem.size()));
     if (unit == "s") return seconds_text(value);
-    if (unit == "ms") return seconds_text(value * 1e-3);
+    if (unit == "s/s") return number(value * 100.0) + " % of the time";
+    if (unit == "J/s") return number(value) + " W";
     if (unit == "Hz" && std::abs(value) >= 1e6) return number(value * 1e-6) + " MHz";
     if (unit == "By" || unit == "By/s") return bytes_text(value, unit.substr(2));
-    if (unit == "MiBy") return bytes_text(value * 0x1p20, "");
     if (unit == "1" && std::abs(value) <= 1.0) return number(value * 100.0) + " %";
-    if (unit == "ns/s") return number(value * 1e-7) + " % of the time";
     if (unit == "Cel") return number(value) + " C";
     if (unit.empty() || unit == "1" || unit.starts_with("{") || unit.starts_with("1{"))
         return number(value) + (unit.ends_with("/s") ? "/s" : "");
