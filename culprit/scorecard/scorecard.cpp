@@ -18,9 +18,8 @@ struct Answer {
     std::string component;
 };
 
-/// Components and "nobody" by falling probability; but "nobody" is the answer only from 0.4 on, or
-/// where the method's first finding says that nobody stands out. Without findings the method has
-/// only ranked: then nobody is never the answer.
+/// Components and "nobody" by falling probability, but whom the method tells of first comes first.
+/// Without findings the method has only ranked: then nobody is never the answer.
 std::vector<Answer> answers_of(const Diagnosis& diagnosis) {
     std::vector<Answer> answers;
     for (const Suspect& suspect : diagnosis.ranking.suspects())
@@ -28,14 +27,10 @@ std::vector<Answer> answers_of(const Diagnosis& diagnosis) {
     if (!diagnosis.findings.empty()) answers.push_back({diagnosis.nobody, ""});
     std::ranges::stable_sort(
         answers, [](const Answer& a, const Answer& b) { return a.probability > b.probability; });
-    const bool nobody_stands_out = !diagnosis.findings.empty() &&
-                                   diagnosis.findings.front().component.empty() &&
-                                   diagnosis.findings.front().fault == "unknown";
-    if (nobody_stands_out)
-        std::stable_partition(answers.begin(), answers.end(),
-                              [](const Answer& a) { return a.component.empty(); });
-    else if (answers.size() > 1 && answers.front().component.empty() && diagnosis.nobody < 0.4)
-        std::swap(answers[0], answers[1]);
+    if (!diagnosis.findings.empty())
+        std::ranges::stable_partition(answers, [&](const Answer& a) {
+            return a.component == diagnosis.findings.front().component;
+        });
     return answers;
 }
 

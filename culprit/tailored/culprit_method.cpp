@@ -97,14 +97,18 @@ bool knows_the_system(const std::vector<tailored::Feature>& features) {
     });
 }
 
-/// "Nobody is broken" is the first answer only from 0.4 on: the alert meant something, though it be
-/// not clear whom.
-void put_somebody_first(Diagnosis& diagnosis) {
-    if (diagnosis.nobody >= 0.4) return;
-    auto& findings = diagnosis.findings;
-    const auto somebody =
-        std::ranges::find_if(findings, [](const Finding& f) { return !f.component.empty(); });
-    if (somebody != findings.end()) std::rotate(findings.begin(), somebody, somebody + 1);
+/// The component that ranks first, or nobody where that is likelier and has 0.4 at least: the alert
+/// meant something, though it be not clear whom. Its likeliest hypothesis comes first, so that what
+/// is told is what is ranked.
+void put_the_answer_first(const std::vector<Suspect>& suspects, double nobody,
+                          std::vector<tailored::Hypothesis>& hypotheses) {
+    constexpr double nobody_min = 0.4;
+    const auto first = std::ranges::max_element(suspects, {}, &Suspect::score);
+    if (first == suspects.end()) return;
+    const bool is_nobody = nobody >= nobody_min && nobody > first->score;
+    const auto answer = std::ranges::find(hypotheses, is_nobody ? std::string() : first->service,
+                                          &tailored::Hypothesis::component);
+    if (answer != hypotheses.end()) std::rotate(hypotheses.begin(), answer, answer + 1);
 }
 
 /// Did the requests of most services that count them rise? (Fewer requests are as likely the effect
@@ -261,14 +265,23 @@ Status add_generic_findings(const Incident& incident, const RunContext& context,
         blame[suspect.service] = suspect.score;
     }
     share_out(nobodys, blame, hypotheses);
+    put_the_answer_first(suspects, diagnosis.nobody, hypotheses);
     const tailored::Weighed weighed{hypotheses, seen, logs, incident, generic.windows};
     diagnosis.symptom = tailored::symptom_of(seen, incident, generic.windows);
     diagnosis.findings = tailored::explain(weighed, findings_max);
     if (nobodys.counted != nullptr)
         tell_load(incident, generic, *nobodys.counted, diagnosis.findings);
-    put_somebody_first(diagnosis);
     say_that_nobody_stands_out(suspects, diagnosis);
     return {};
+}
+
+void say_that_two_may_be_broken(Diagnosis& diagnosis) {
+    double sum = 0.0;
+    for (const Finding& finding : diagnosis.findings) sum += finding.probability;
+    if (sum > 1.005)  // as shown, in whole per cent
+        diagnosis.notes.emplace_back(
+            "two components may be broken at once: each has its own probability, which add to more "
+            "than 100 %");
 }
 
 /// Puts the posterior over (component, fault) into the diagnosis; a service's score becomes the
@@ -284,7 +297,7 @@ Status add_findings(const Incident& incident, const RunContext& context,
     CULPRIT_TRY_STATUS(context.stop.check());
     diagnosis.symptom = tailored::symptom_of(seen, incident, windows);
     options.users_felt = tailored::users_felt(diagnosis.symptom, seen);
-    const auto hypotheses = tailored::weigh(seen, incident, windows, library, logs, options);
+    auto hypotheses = tailored::weigh(seen, incident, windows, library, logs, options);
     CULPRIT_TRY_STATUS(context.stop.check());
     std::unordered_map<std::string_view, double> blame;
     for (const tailored::Hypothesis& h : hypotheses) blame[h.component] += h.probability;
@@ -294,9 +307,10 @@ Status add_findings(const Incident& incident, const RunContext& context,
         suspect.score = (found == blame.end() ? 0.0 : found->second) +
                         1e-6 * suspect.score / (1.0 + suspect.score);
     }
+    put_the_answer_first(suspects, diagnosis.nobody, hypotheses);
     const tailored::Weighed weighed{hypotheses, seen, logs, incident, windows};
     diagnosis.findings = tailored::explain(weighed, findings_max);
-    put_somebody_first(diagnosis);
+    say_that_two_may_be_broken(diagnosis);
     diagnosis.blind_spots = tailored::blind_spots(weighed, Catalogue::builtin());
     return {};
 }

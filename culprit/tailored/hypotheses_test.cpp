@@ -156,6 +156,27 @@ TEST(Culprit, TwoComponentsBrokenAtOnceAreBothSeen) {
     EXPECT_GT(probability_of(diagnosis, "r3"), 0.5);
     EXPECT_LT(probability_of(diagnosis, "r1"), 0.1);
     EXPECT_NE(diagnosis.findings[0].beside.find("broken as well"), std::string::npos);
+    EXPECT_NE(diagnosis.notes.back().find("add to more than 100 %"), std::string::npos);
+}
+
+/// One fault that looks like several others at r0, a plain one at r3: by single hypotheses r3 may
+/// come first where r0 is more likely broken.
+TEST(Culprit, TellsFirstOfTheComponentThatRanksFirst) {
+    for (const double clock : {0.9, 0.8, 0.7, 0.5})
+        for (const double memory : {1.05, 1.1, 1.15, 1.2, 1.3, 1.6}) {
+            const Diagnosis diagnosis = diagnose(made([&](std::size_t r, const std::string& m) {
+                if (r == 0 && m == "DCGM_FI_DEV_SM_CLOCK") return clock;
+                if (r == 3 && m == "container_memory_working_set_bytes") return memory;
+                return 1.0;
+            }));
+            const Finding& first = diagnosis.findings.front();
+            const Suspect& suspect = diagnosis.ranking.suspects().front();
+            const bool nobody = diagnosis.nobody >= 0.4 && diagnosis.nobody > suspect.score;
+            EXPECT_EQ(first.component, nobody ? "" : suspect.service) << clock << " " << memory;
+            for (const Finding& finding : diagnosis.findings)
+                EXPECT_TRUE(finding.component != first.component ||
+                            finding.probability <= first.probability);
+        }
 }
 
 TEST(Culprit, OfTwoReplicasTheOneThatMovedIsBlamedAndABurstBlamesNeither) {
