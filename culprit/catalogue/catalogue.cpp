@@ -293,7 +293,7 @@ Entity Catalogue::entity_of(const Signal* signal, const Labels& labels) const {
             const auto from = first_of(known, {"source"});
             const auto to = first_of(known, {"destination", "server", "model", "service"});
             entity.name = from.empty() ? std::string(to) : fmt::format("{}>{}", from, to);
-            entity.service = or_else(to, pod);
+            entity.service = or_else(to, or_else(pod, instance));
             break;
         }
         case EntityKind::host:

@@ -203,7 +203,7 @@ std::string without_port(const std::string& instance) {
 bool names_a_thing(const Labels& canonical) {
     for (const char* label :
          {"pod", "host", "gpu_uuid", "container", "deployment", "replica", "service", "instance",
-          "source", "destination", "job", "application", "component", "model"})
+          "source", "destination", "server", "job", "application", "component", "model"})
         if (!label_of(canonical, label).empty()) return true;
     return false;
 }

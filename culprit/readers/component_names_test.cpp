@@ -130,6 +130,19 @@ TEST(ComponentNames, LabelsNameThePod) {
     EXPECT_EQ(frame->column(2).labels.at("code"), "500");
 }
 
+TEST(ComponentNames, WhatAProxyMeasuresAtAServerIsTheServers) {
+    const auto frame = name_components(table_of(
+        {R"(haproxy_server_total_time_average_seconds{server="trt-a",instance="lb:8404"})",
+         R"(haproxy_server_queue_time_average_seconds{proxy="llm",server="trt-b"})",
+         R"(haproxy_backend_total_time_average_seconds{proxy="llm",instance="lb:8404"})",
+         R"(envoy_cluster_upstream_rq_time_sum{envoy_cluster_name="llm",instance="edge:9901"})"}));
+    ASSERT_TRUE(frame.has_value());
+    EXPECT_EQ(frame->column(0).service, "trt-a");
+    EXPECT_EQ(frame->column(1).service, "trt-b");
+    EXPECT_EQ(frame->column(2).service, "lb");
+    EXPECT_EQ(frame->column(3).service, "edge");
+}
+
 TEST(ComponentNames, AddressesAndHostsAreJoinedToTheOnlyEngine) {
     const std::vector<std::string> names = {
         R"(kube_pod_info{pod="trt-a",node="n1",pod_ip="10.0.1.7"})",
