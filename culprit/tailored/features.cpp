@@ -113,6 +113,39 @@ Meaning meaning_of_words(std::string_view metric) {
     return meaning;
 }
 
+/// A part, mean or quantile of a histogram of how long requests take, whoever exports it:
+/// "kong_request_latency_ms_sum", "sgl_router_request_duration_seconds:p95". A client's own says
+/// nothing of who exports it.
+Meaning meaning_of_request_time(std::string_view name) {
+    constexpr std::array<std::string_view, 5> ends = {"_sum", "_count", "_bucket", ":mean",
+                                                      ":rate"};
+    constexpr std::array<std::array<std::string_view, 2>, 3> units = {
+        {{"_seconds", "s"}, {"_milliseconds", "ms"}, {"_ms", "ms"}}};
+    constexpr std::array<std::string_view, 5> times = {"request_duration", "request_latency",
+                                                       "request_time", "response_duration",
+                                                       "response_time"};
+    Meaning meaning{.type = SignalType::histogram, .bad_when_up = true};
+    for (const std::string_view end : ends)
+        if (meaning.part.empty() && name.ends_with(end)) {
+            meaning.part = end.substr(1);
+            name.remove_suffix(end.size());
+        }
+    if (meaning.part.empty()) meaning.statistic = strip_statistic(name);
+    if (meaning.statistic == Statistic::mean) meaning.part = "mean";
+    if (meaning.statistic > Statistic::mean) meaning.part = "quantile";
+    if (meaning.part.empty() || meaning.part == "rate" || name.find("client") != name.npos)
+        return {};
+    for (const auto& [end, unit] : units) {
+        if (!name.ends_with(end)) continue;
+        const std::string_view stem = name.substr(0, name.size() - end.size());
+        if (std::ranges::none_of(times, [&](auto time) { return stem.ends_with(time); })) return {};
+        meaning.signal = "istio_request_duration_milliseconds";
+        meaning.unit = unit;
+        return meaning;
+    }
+    return {};
+}
+
 Meaning meaning_of(const Catalogue& catalogue, const std::string& metric, const Labels& labels) {
     for (const ShortName& name : short_names)
         if (metric == name.metric) return {.signal = std::string(name.signal)};
@@ -139,7 +172,8 @@ Meaning meaning_of(const Catalogue& catalogue, const std::string& metric, const 
         if (says_more) match = narrowed;
     }
     if (match.signal == nullptr) {
-        Meaning meaning = by_labels ? Meaning{} : meaning_of_words(metric);
+        Meaning meaning = by_labels ? Meaning{} : meaning_of_request_time(metric);
+        if (meaning.signal.empty() && !by_labels) meaning = meaning_of_words(metric);
         meaning.by_labels = by_labels;
         return meaning;
     }

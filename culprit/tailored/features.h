@@ -50,7 +50,8 @@ bool is_named_front(std::string_view service);
 /// Several series of one signal in one component (one per GPU, per CPU mode) are added when they
 /// are rates and averaged when they are levels; idle CPU time is left out. Times of starts become
 /// events, one per change. The study's own column names (ctn_cpu, latency-90, ...) are known too,
-/// and names written by hand are read by their words (read_metric_words).
+/// and names written by hand are read by their words (read_metric_words); a histogram of how long
+/// requests take is known by the end of its name.
 ///
 /// Of quantiles of one signal the lowest counts, beside a mean none. Of several GPUs of a component
 /// the one that is farthest from its own usual level gives clock, limit, temperature and events:

@@ -109,6 +109,25 @@ TEST(Features, LabelsSayWhatASeriesMeans) {
     EXPECT_EQ(find(features, "engine.running")->values[1], 4.0);
 }
 
+TEST(Features, AnyExportersRequestTimesAreRead) {
+    const std::string signal = "istio_request_duration_milliseconds";
+    const auto sums = features_of_series({{"kong_request_latency_ms_sum", {}, {0, 40, 100}},
+                                          {"kong_request_latency_ms_count", {}, {0, 2, 5}}});
+    ASSERT_NE(find(sums, signal), nullptr);
+    EXPECT_EQ(find(sums, signal)->unit, "ms");
+    EXPECT_NEAR(find(sums, signal)->values[2], 20.0, 1e-12);
+    const auto made = features_of_series({{"my_router_request_duration_seconds:p95", {}, {1, 2}},
+                                          {"my_router_request_duration_seconds:rate", {}, {7, 7}}});
+    ASSERT_NE(find(made, signal), nullptr);
+    EXPECT_EQ(find(made, signal)->values[1], 2.0);
+    const auto proxy =
+        features_of_series({{"haproxy_backend_total_time_average_seconds", {}, {1, 2}}});
+    EXPECT_NE(find(proxy, signal), nullptr);
+    const auto client =
+        features_of_series({{"rest_client_request_duration_seconds_sum", {}, {1, 2}}});
+    EXPECT_EQ(find(client, signal), nullptr);
+}
+
 TEST(Features, ErrorsPerSecondAreEvents) {
     const auto features = features_of_series({{"errors_per_second", {}, {0, 0.1, 0}}});
     ASSERT_NE(find(features, "ray_serve_deployment_error_counter_total"), nullptr);
