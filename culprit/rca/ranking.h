@@ -110,6 +110,9 @@ struct FindingStep {
     std::vector<SignalSeries> series = {};  ///< the component's, then some of its siblings'
 };
 
+/// From here on an answer counts as known: below, reports say so and advise to look, not to mend.
+inline constexpr double known_probability_min = 0.5;
+
 /// Something to do; `command` may be empty, its words in capitals are to be filled in.
 struct Advice {
     std::string action;

@@ -46,31 +46,59 @@ std::string title_of(const Finding& finding) {
            printable(finding.name);
 }
 
+namespace {
+
+/// How sure it is that the component is broken, whatever the fault: the findings are only the
+/// likeliest of it, where its score says all.
+double probability_of(const Diagnosis& diagnosis, const std::string& component) {
+    double sum = 0.0;
+    for (const Finding& finding : diagnosis.findings)
+        sum += finding.component == component ? finding.probability : 0.0;
+    for (const Suspect& suspect : diagnosis.ranking.suspects())
+        if (!component.empty() && suspect.service == component)
+            sum = std::max(sum, std::min(suspect.score, 1.0));
+    return sum;
+}
+
+template <class Condition>
+const Finding* likeliest(const std::vector<Finding>& findings, Condition condition) {
+    const Finding* best = nullptr;
+    for (const Finding& finding : findings)
+        if (condition(finding) && (best == nullptr || finding.probability > best->probability))
+            best = &finding;
+    return best;
+}
+
+}  // namespace
+
 std::string doubt_line(const Diagnosis& diagnosis) {
     if (diagnosis.findings.empty()) return {};
     const Finding& first = diagnosis.findings.front();
     if (first.fault != "unknown" && first.probability >= known_probability_min) return {};
     const auto is_known = [](const Finding& f) { return f.fault != "unknown"; };
-    const auto known = std::ranges::find_if(diagnosis.findings, is_known);
-    double of_component = 0.0;
-    for (const Finding& finding : diagnosis.findings)
-        if (finding.component == first.component) of_component += finding.probability;
+    const Finding* known = likeliest(diagnosis.findings, is_known);
+    const double of_component = probability_of(diagnosis, first.component);
     std::string text;
     if (first.component.empty() && !is_known(first)) {
         text = printable(first.name);
-        if (known != diagnosis.findings.end())
+        if (known != nullptr)
             text += fmt::format("; best {}: {}", percent(known->probability), title_of(*known));
     } else if (!first.component.empty() && of_component >= known_probability_min) {
         text = fmt::format("{} ({}), but no known fault fits", printable(first.component),
                            percent(of_component));
         if (is_known(first)) text += " for sure";
-        if (known != diagnosis.findings.end())
+        const Finding* its = likeliest(diagnosis.findings, [&](const Finding& f) {
+            return is_known(f) && f.component == first.component;
+        });
+        if (its != nullptr || (known != nullptr && known->component.empty())) known = its;
+        if (known != nullptr)
             text += fmt::format(
                 "; best {}: {}", percent(known->probability),
                 known->component == first.component ? printable(known->name) : title_of(*known));
     } else {
-        text = fmt::format("no known fault fits; best {}: {}", percent(first.probability),
-                           title_of(first));
+        const Finding& best = known == nullptr ? first : *known;
+        text = fmt::format("no known fault fits; best {}: {}", percent(best.probability),
+                           title_of(best));
     }
     for (const Finding& finding : diagnosis.findings)
         if (!finding.chain.empty()) {

@@ -13,8 +13,6 @@ namespace culprit {
 inline constexpr std::size_t services_shown = 5;
 /// A finding below it is named, but its chain is not told.
 inline constexpr double told_probability_min = 0.15;
-/// A first finding below it is no answer yet.
-inline constexpr double known_probability_min = 0.5;
 
 /// "93 %", "< 1 %".
 std::string percent(double share);

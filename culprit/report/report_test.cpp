@@ -97,6 +97,14 @@ TEST(DoubtLine, IsThereOnlyWhileTheAnswerIsNot) {
         doubt_line(two),
         "r1 (85 %), but no known fault fits for sure; best 45 %: Some fault; first to move: SM "
         "clock 1980 -> 930 MHz");
+    two.ranking = Ranking::from({{.name = "r1", .service = "r1", .score = 0.97}});
+    EXPECT_THAT(doubt_line(two), testing::StartsWith("r1 (97 %)"));  // with faults not told
+    two.findings[1] = {.fault = "nothing", .name = "nothing is wrong", .probability = 0.49};
+    EXPECT_THAT(doubt_line(two), testing::HasSubstr("; best 45 %: Some fault;"));
+    Diagnosis second = with_finding("x", 0.1);
+    second.findings.push_back(
+        {.component = "r2", .fault = "y", .name = "Other", .probability = 0.2});
+    EXPECT_THAT(doubt_line(second), testing::StartsWith("no known fault fits; best 20 %: r2: "));
     Diagnosis spread = with_finding("x", 0.1);
     spread.findings.insert(spread.findings.begin(),
                            {.fault = "unknown", .name = "nobody stands out", .probability = 0.9});
