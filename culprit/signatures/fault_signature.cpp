@@ -196,9 +196,12 @@ FaultSignature read_signature(Fields& fields) {
         f.allow_only({"do", "command", "when"});
         Remedy remedy{.action = f.text("do"), .command = f.text("command", false)};
         const std::string when = f.text("when", false);
-        if (!when.empty() && when != "meanwhile")
-            f.complain("when", "\"meanwhile\" or no such field", Json(when));
-        remedy.meanwhile = when == "meanwhile";
+        if (when == "before")
+            remedy.when = RemedyTime::before;
+        else if (when == "meanwhile")
+            remedy.when = RemedyTime::meanwhile;
+        else if (!when.empty())
+            f.complain("when", "\"before\", \"meanwhile\" or no such field", Json(when));
         fault.remedies.push_back(std::move(remedy));
     });
     return fault;

@@ -78,10 +78,17 @@ struct DecidingSignal {
     std::string tells;
 };
 
+/// When a remedy is taken.
+enum class RemedyTime : std::uint8_t {
+    before,     ///< changes nothing: looks whether it is this fault, and keeps the evidence
+    once_sure,  ///< mends it
+    meanwhile,  ///< mends nothing, but keeps users served until it is mended
+};
+
 struct Remedy {
     std::string action;
-    std::string command;     ///< may be empty; words in capitals are to be filled in
-    bool meanwhile = false;  ///< mends nothing, but keeps users served until it is mended
+    std::string command;  ///< may be empty; words in capitals are to be filled in
+    RemedyTime when = RemedyTime::once_sure;
 };
 
 /// One fault as data: what moves, in which order, what stays, what the logs say, what to do.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "culprit/tailored/explanation.h"
+#include "culprit/tailored/exporters.h"
 #include "culprit/tailored/signal_text.h"
 
 namespace culprit::tailored {
@@ -27,13 +28,20 @@ constexpr std::array<std::array<std::string_view, 2>, 2> made_of = {
 class BlindSpots {
 public:
     BlindSpots(const Weighed& weighed, const Catalogue& catalogue)
-        : weighed_(weighed), catalogue_(catalogue) {
+        : weighed_(weighed),
+          catalogue_(catalogue),
+          exporters_(exporters_of(weighed.incident.metrics)) {
         for (const Hypothesis& h : weighed.hypotheses)
             if (candidates_.size() < candidates_max &&
                 (h.probability >= candidate_probability_min || candidates_.empty()))
                 candidates_.push_back(&h);
         for (const Hypothesis* h : candidates_)
             if (h->fault != nullptr) asked_.insert(h->seen_at);
+        for (const std::string_view exporter : exporters_) {
+            const Component* known = catalogue.find_component(exporter);
+            is_kubernetes_ =
+                is_kubernetes_ || (known != nullptr && known->expected == "kubernetes");
+        }
         for (const Feature& f : weighed.seen.features) {
             collect(f.service, f.signal);
             for (const auto& [ratio, counter] : made_of)
@@ -57,8 +65,11 @@ private:
     }
 
     /// Is it there for the component, or, where the service as a whole is meant, anywhere?
-    bool is_collected(std::string_view signal, const Hypothesis& h) const {
-        return collected_.contains({h.seen_at, signal});
+    bool is_collected(const std::string& signal, const Hypothesis& h) const {
+        const Signal* known = find(signal);
+        return collected_.contains({h.seen_at, signal}) ||
+               (known != nullptr && !known->quantity.empty() &&
+                collected_.contains({h.seen_at, known->quantity}));
     }
 
     /// By name or by what it measures; a name that the catalogue does not know: null.
@@ -67,6 +78,29 @@ private:
         for (const Signal& s : catalogue_.signals())
             if (s.quantity == signal) return &s;
         return nullptr;
+    }
+
+    /// Could whoever runs this system export it, without another engine or framework?
+    bool is_exported_here(const Signal& signal) const {
+        if (signal.modality != Modality::metric || exporters_.contains(signal.component))
+            return true;
+        if (signal.component == "dcgm-exporter" &&
+            exporters_.contains("amd-device-metrics-exporter"))
+            return false;
+        const Component* exporter = catalogue_.find_component(signal.component);
+        if (exporter == nullptr || exporter->expected == "always") return true;
+        return exporter->expected == "kubernetes" && is_kubernetes_;
+    }
+
+    /// The same quantity as the exporters here have it; null: none of them has.
+    const Signal* here(const Signal* known) const {
+        if (known->quantity.empty()) return is_exported_here(*known) ? known : nullptr;
+        if (exporters_.contains(known->component)) return known;
+        for (const Signal& s : catalogue_.signals())
+            if (s.quantity == known->quantity && s.modality == Modality::metric &&
+                exporters_.contains(s.component))
+                return &s;
+        return is_exported_here(*known) ? known : nullptr;
     }
 
     bool has_logs() const { return weighed_.incident.logs && weighed_.incident.logs->size() > 0; }
@@ -99,6 +133,7 @@ private:
         if (is_collected(deciding.signal, h) || !told_.insert(deciding.signal).second) return;
         if (known != nullptr && known->modality == Modality::derived)
             return;  // made of others, which are named themselves
+        if (known != nullptr && (known = here(known)) == nullptr) return;
         spots_.push_back(fmt::format("{} is not collected: {}{}", named(deciding.signal, known),
                                      deciding.tells, how(known)));
     }
@@ -115,6 +150,8 @@ private:
                     continue;
                 const Signal* known = find(expected.signal);
                 if (known == nullptr || known->modality != Modality::metric) continue;
+                known = here(known);
+                if (known == nullptr) continue;
                 const Hypothesis* other = who_differs(*h, expected);
                 if (other == nullptr) continue;
                 told_.insert(expected.signal);
@@ -145,6 +182,8 @@ private:
 
     const Weighed& weighed_;
     const Catalogue& catalogue_;
+    const std::set<std::string_view> exporters_;  // whose metrics are there
+    bool is_kubernetes_ = false;
     std::vector<const Hypothesis*> candidates_;
     std::set<std::string_view> asked_;  // components whose signals matter; "": anybody's
     std::set<std::pair<std::string_view, std::string_view>> collected_;  // of these, signal

@@ -296,7 +296,7 @@ Status add_findings(const Incident& incident, const RunContext& context,
     const tailored::LogMatches logs = tailored::match_logs(incident, windows, library);
     CULPRIT_TRY_STATUS(context.stop.check());
     diagnosis.symptom = tailored::symptom_of(seen, incident, windows);
-    options.users_felt = tailored::users_felt(diagnosis.symptom, seen);
+    options.users_felt = tailored::users_felt(diagnosis.symptom, seen, incident);
     auto hypotheses = tailored::weigh(seen, incident, windows, library, logs, options);
     CULPRIT_TRY_STATUS(context.stop.check());
     std::unordered_map<std::string_view, double> blame;

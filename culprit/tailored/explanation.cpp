@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <map>
 #include <optional>
@@ -11,6 +10,7 @@
 #include <utility>
 
 #include "culprit/base/cut.h"
+#include "culprit/tailored/front.h"
 #include "culprit/tailored/signal_text.h"
 #include "culprit/tailored/span_growth.h"
 
@@ -68,7 +68,8 @@ struct Moved {
 
 class Teller {
 public:
-    explicit Teller(const Weighed& weighed) : weighed_(weighed), seen_(weighed.seen) {}
+    explicit Teller(const Weighed& weighed)
+        : weighed_(weighed), seen_(weighed.seen), fronts_(weighed.incident) {}
 
     void read_spans() {
         if (weighed_.incident.spans && weighed_.incident.spans->size() > 0)
@@ -100,26 +101,7 @@ private:
     const Feature& feature_of(const Observation& o) const { return seen_.features[o.feature]; }
 
     std::string unit_of(const Feature& feature) const {
-        if (feature.kind == FeatureKind::ratio) return "1";
-        if (feature.unit.empty())
-            if (const std::string_view unit = unit_by_name(feature); !unit.empty())
-                return std::string(unit);
-        if (feature.kind != FeatureKind::rate) return feature.unit;
-        if (feature.unit == "s")  // seconds per second
-            return feature.signal.find("cpu_usage") != std::string::npos ? "cores" : "s/s";
-        return feature.unit.empty() ? "/s" : feature.unit + "/s";
-    }
-
-    /// Units of the study's column names, which come without one. "latency" may be in any unit.
-    std::string_view unit_by_name(const Feature& feature) const {
-        static constexpr std::array<std::array<std::string_view, 2>, 3> units = {
-            {{"ctn_cpu", "cores"}, {"ctn_gpu", "%"}, {"latency-90", "ms"}}};
-        for (const std::size_t c : feature.columns)
-            for (const auto& [metric, unit] : units)
-                if (weighed_.incident.metrics.column(c).metric == metric) return unit;
-        return feature.signal == "istio_request_duration_milliseconds" && feature.columns.empty()
-                   ? std::string_view("ms")
-                   : std::string_view();
+        return tailored::unit_of(feature, weighed_.incident.metrics);
     }
 
     /// Next to nothing beside the other numbers is nothing.
@@ -347,20 +329,46 @@ private:
                                                                : unchanged_text(*missing);
     }
 
-    static std::vector<Advice> advice(const Hypothesis& h) {
+    std::vector<Advice> advice(const Hypothesis& h) const {
+        const Front front = fronts_.of(h.component);
+        const auto filled = [&](const Remedy& remedy) {
+            return Advice{remedy.action, filled_in(remedy.command, h.component, front)};
+        };
+        const bool is_known = h.probability >= known_probability_min;
         if (h.fault == nullptr)
-            return {{"Keep the evidence, then restart it",
+            return {{is_known ? "Keep the evidence, then restart it"
+                              : "Keep the evidence before anything is changed",
                      filled_in("kubectl describe pod POD > POD.txt; kubectl logs POD > POD.log",
                                h.component)}};
         std::vector<Advice> advice;
         for (const Remedy& remedy : h.fault->remedies)
-            if (!remedy.meanwhile)
-                advice.push_back({remedy.action, filled_in(remedy.command, h.component)});
+            if (is_known ? remedy.when != RemedyTime::meanwhile : remedy.when == RemedyTime::before)
+                advice.push_back(filled(remedy));
+        if (!is_known)
+            for (Advice& look : look_at(h)) advice.push_back(std::move(look));
+        return advice;
+    }
+
+    /// The signals that would decide whether it is this fault, where they are there.
+    std::vector<Advice> look_at(const Hypothesis& h) const {
+        std::vector<Advice> advice;
+        const auto found = seen_.of.find(h.seen_at);
+        if (found == seen_.of.end()) return advice;
+        for (const DecidingSignal& deciding : h.fault->decided_by)
+            for (const Observation& o : found->second) {
+                if (feature_of(o).signal != deciding.signal || o.vanished) continue;
+                const bool moved = std::abs(o.relative) >= moved_deviations;
+                advice.push_back(
+                    {fmt::format("Look at {}: {}", moved ? moved_text(o) : unchanged_text(o),
+                                 deciding.tells),
+                     ""});
+            }
         return advice;
     }
 
     const Weighed& weighed_;
     const Observations& seen_;
+    const Fronts fronts_;
     std::optional<SpanGrowth> growth_;
 };
 

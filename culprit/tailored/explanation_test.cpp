@@ -7,6 +7,7 @@
 #include <cmath>
 #include <memory>
 
+#include "culprit/tailored/front.h"
 #include "culprit/tailored/signal_text.h"
 #include "culprit/tailored/span_growth.h"
 #include "culprit/tailored/symptom.h"
@@ -102,6 +103,29 @@ TEST(Symptom, SaysThatNothingWasFelt) {
     EXPECT_FALSE(symptom_of({}, Incident{}, Windows{}));
 }
 
+/// `signal` at `service` three times as high; `load` stays.
+Observations tripled(const char* service, const char* signal, const char* unit) {
+    Observations seen;
+    seen.of[service].push_back(
+        {.feature = 0, .baseline = 1.2, .suspect = 3.6, .own = 8.0, .relative = 8.0});
+    seen.features.push_back(
+        {.service = service, .signal = signal, .unit = unit, .kind = FeatureKind::average});
+    return seen;
+}
+
+TEST(Symptom, ReadsGatewaysAndOrdinaryServices) {
+    for (const auto& [signal, text] :
+         {std::pair{"istio_request_duration_milliseconds",
+                    "request latency seen by callers 1.2 -> 3.6 s at edge"},
+          {"http_request_duration_seconds", "HTTP request time 1.2 -> 3.6 s at edge"}}) {
+        const Observations seen = tripled("edge", signal, "s");
+        const auto symptom = symptom_of(seen, Incident{}, Windows{});
+        ASSERT_TRUE(symptom);
+        EXPECT_EQ(symptom->text, text);
+        EXPECT_EQ(users_felt(symptom, seen, Incident{}), UsersFelt::something);
+    }
+}
+
 TEST(SpanGrowth, SharesTheGrowthOutOverWhatTookIt) {
     const Incident incident = served(0.4, 2.0);
     const SpanGrowth growth(*incident.spans, windows_of(incident));
@@ -137,6 +161,7 @@ TEST(QuantityText, ReadsLikeAPersonWritesIt) {
     EXPECT_EQ(quantity_text(61.5, "MBy/s"), "61.5 MB/s");
     EXPECT_EQ(quantity_text(12, "MiBy"), "12.6 MB");
     EXPECT_EQ(quantity_text(0.351, "s/s"), "35.1 % of the time");
+    EXPECT_EQ(quantity_text(12.5, "s/s"), "12.5 s/s");
     EXPECT_EQ(quantity_text(3e5, "mJ/s"), "300 W");
     EXPECT_EQ(change_text(0, 5.1, "/s"), "0 -> 5.1/s");
     EXPECT_EQ(change_text(0.2, 12, "{request}/s"), "0.2 -> 12/s");
@@ -227,11 +252,54 @@ TEST(Stopgap, DrainsAReplicaAndSaysWhatItsSiblingsThenCarry) {
     EXPECT_FALSE(advice->command.empty());
 }
 
+TEST(Stopgap, ReadsCachesInPerCent) {
+    Fleet fleet(40.0);
+    for (Feature& f : fleet.seen.features)
+        if (f.signal == "engine.kv_usage") f.unit = "%";
+    const auto advice = stopgap(fleet.hypotheses.front(), fleet.weighed());
+    ASSERT_TRUE(advice);
+    EXPECT_THAT(advice->action, HasSubstr("KV cache 40 -> 60 %"));
+}
+
 TEST(Stopgap, SaysWhenTheSiblingsCannotCarryIt) {
     const Fleet fleet(0.7);
     const auto advice = stopgap(fleet.hypotheses.front(), fleet.weighed());
     ASSERT_TRUE(advice);
     EXPECT_THAT(advice->action, HasSubstr("too much for them, so shed load as well"));
+}
+
+TEST(Stopgap, NobodyTakesOverFromASingleReplica) {
+    Fleet fleet(0.4);
+    for (const char* service : {"r0", "r2"}) {  // they only pass requests on
+        fleet.seen.of[service].push_back({.feature = fleet.seen.features.size()});
+        fleet.seen.features.push_back({.service = service, .signal = "proxy.requests"});
+    }
+    EXPECT_FALSE(stopgap(fleet.hypotheses.front(), fleet.weighed()));
+}
+
+TEST(Stopgap, DrainsNobodyWhoIsMoreProbablyWell) {
+    Fleet fleet(0.4);
+    fleet.hypotheses.front().probability = 0.3;
+    EXPECT_FALSE(stopgap(fleet.hypotheses.front(), fleet.weighed()));
+    fleet.hypotheses.back().probability = 0.3;  // which fault is not known, but at r1
+    EXPECT_TRUE(stopgap(fleet.hypotheses.front(), fleet.weighed()));
+}
+
+TEST(Explain, AdvisesToLookWhereTheFaultIsNotKnown) {
+    Fleet fleet(0.4);
+    const auto commands = [&] {
+        std::string all;
+        const Finding finding = explain(fleet.weighed(), 1).front();
+        for (const Advice& advice : finding.advice) all += advice.command + "\n";
+        return all;
+    };
+    EXPECT_THAT(commands(), HasSubstr("-pl DEFAULT_W"));
+    fleet.hypotheses.front().probability = 0.4;
+    EXPECT_EQ(commands(), "nvidia-smi -i GPU -q -d POWER,PERFORMANCE\n");
+    // No remedy only looks: then the signals that decide.
+    fleet.hypotheses.front().fault = FaultLibrary::builtin().find("kv_exhaustion");
+    fleet.seen.features[1].signal = "engine.kv_usage";
+    EXPECT_THAT(commands(), Not(HasSubstr("vllm serve")));
 }
 
 TEST(Stopgap, TakesTheSignaturesOwnAndDrainsNoProxy) {
@@ -252,6 +320,28 @@ TEST(BlindSpots, NameWhatWouldDecideAndHowToGetIt) {
     const auto spots = blind_spots(fleet.weighed(), Catalogue::builtin());
     EXPECT_THAT(spots, testing::Contains(HasSubstr("(GPU power limit) is not collected")));
     for (const std::string& spot : spots) EXPECT_THAT(spot, HasSubstr("is not collected"));
+}
+
+/// What is advised where the fault is at `r1` and the table has one column of `metric`.
+std::vector<std::string> spots_beside(const char* metric, const char* fault) {
+    Fleet fleet(0.4);
+    fleet.hypotheses.front().fault = FaultLibrary::builtin().find(fault);
+    fleet.incident.metrics =
+        *Frame::make({time_from_ns(0)},
+                     {{.name = std::string("r1_") + metric, .service = "r1", .metric = metric}},
+                     Matrix(1, 1, 1.0));
+    return blind_spots(fleet.weighed(), Catalogue::builtin());
+}
+
+TEST(BlindSpots, NameNoOtherEnginesSignals) {
+    using testing::Contains;
+    EXPECT_THAT(spots_beside("vllm:num_requests_running", "kv_exhaustion"),
+                Contains(HasSubstr("vllm:num_preemptions_total")));
+    for (const char* metric : {"nv_inference_pending_request_count", "tgi_queue_size",
+                               "llamacpp:requests_processing", "queue length"})
+        EXPECT_THAT(spots_beside(metric, "kv_exhaustion"), Not(Contains(HasSubstr("vllm:"))));
+    EXPECT_THAT(spots_beside("vllm:num_requests_running", "object_store_spill"),
+                Not(Contains(HasSubstr("ray_"))));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <unordered_map>
 
@@ -120,6 +121,10 @@ const Words& words() {
         {"container_processes", "processes"},
         {"coredns_dns_request_duration_seconds", "DNS lookup time"},
         {"coredns_dns_responses_total", "DNS answers"},
+        {"haproxy_backend_current_queue", "requests queued at HAProxy"},
+        {"haproxy_backend_queue_time_average_seconds", "queue time at HAProxy"},
+        {"haproxy_server_queue_time_average_seconds", "queue time at HAProxy"},
+        {"haproxy_server_current_sessions", "open sessions at the server"},
         {"http_request_duration_seconds", "HTTP request time"},
         {"istio_request_duration_milliseconds", "request latency seen by callers"},
         {"istio_requests_total", "requests seen by callers"},
@@ -168,6 +173,10 @@ const Words& words() {
         {"node_timex_sync_status", "clock of the node in step"},
         {"node_vmstat_oom_kill", "out-of-memory kills on the node"},
         {"node_vmstat_pgmajfault", "page faults that read the disk"},
+        {"nv_inference_compute_infer_duration_us", "time spent computing"},
+        {"nv_inference_queue_duration_us", "time spent in the queue, all requests"},
+        {"nv_inference_request_duration_us", "time spent in requests"},
+        {"nv_inference_request_failure", "failed requests"},
         {"process_cpu_seconds_total", "CPU used by the process"},
         {"process_resident_memory_bytes", "memory of the process"},
         {"process_start_time_seconds", "process starts"},
@@ -275,7 +284,30 @@ std::string bytes_text(double value, std::string_view per) {
     return fmt::format("{} B{}", number(value), per);
 }
 
+/// Units of the study's column names, which come without one. "latency" may be in any unit.
+std::string_view unit_by_name(const Feature& feature, const Frame& metrics) {
+    static constexpr std::array<std::array<std::string_view, 2>, 3> units = {
+        {{"ctn_cpu", "cores"}, {"ctn_gpu", "%"}, {"latency-90", "ms"}}};
+    for (const std::size_t c : feature.columns)
+        for (const auto& [metric, unit] : units)
+            if (metrics.column(c).metric == metric) return unit;
+    return feature.signal == "istio_request_duration_milliseconds" && feature.columns.empty()
+               ? std::string_view("ms")
+               : std::string_view();
+}
+
 }  // namespace
+
+std::string unit_of(const Feature& feature, const Frame& metrics) {
+    if (feature.kind == FeatureKind::ratio) return "1";
+    if (feature.unit.empty())
+        if (const std::string_view unit = unit_by_name(feature, metrics); !unit.empty())
+            return std::string(unit);
+    if (feature.kind != FeatureKind::rate) return feature.unit;
+    if (feature.unit == "s")  // seconds per second
+        return feature.signal.find("cpu_usage") != std::string::npos ? "cores" : "s/s";
+    return feature.unit.empty() ? "/s" : feature.unit + "/s";
+}
 
 std::string signal_text(std::string_view signal) {
     const auto found = words().find(signal);
@@ -289,7 +321,7 @@ std::string quantity_text(double value, const std::string& unit) {
             return quantity_text(value * multiple.factor,
                                  std::string(multiple.of) + unit.substr(stem.size()));
     if (unit == "s") return seconds_text(value);
-    if (unit == "s/s") return number(value * 100.0) + " % of the time";
+    if (unit == "s/s" && std::abs(value) <= 1.0) return number(value * 100.0) + " % of the time";
     if (unit == "J/s") return number(value) + " W";
     if (unit == "Hz" && std::abs(value) >= 1e6) return number(value * 1e-6) + " MHz";
     if (unit == "By" || unit == "By/s") return bytes_text(value, unit.substr(2));

@@ -3,11 +3,17 @@
 #include <string>
 #include <string_view>
 
+#include "culprit/frame/frame.h"
+#include "culprit/tailored/features.h"
+
 namespace culprit::tailored {
 
 /// A signal in words that an engineer on call reads at once: "SM clock" for "gpu.sm_clock". A
 /// signal without words is its own name.
 std::string signal_text(std::string_view signal);
+
+/// The unit of a feature's values: what its exporter promises, divided by time where it is a rate.
+std::string unit_of(const Feature& feature, const Frame& metrics);
 
 /// "1980 MHz", "12.4 ms", "5.3 GB", "28.3 % of the time": a value with its unit's prefix.
 std::string quantity_text(double value, const std::string& unit);

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "culprit/tailored/explanation.h"
+#include "culprit/tailored/front.h"
 #include "culprit/tailored/signal_text.h"
 
 namespace culprit::tailored {
@@ -42,7 +43,8 @@ Siblings siblings_of(const std::vector<std::string>& services, const Observation
                 sum += o.baseline;
                 count += 1.0;
             } else if (f.signal == "engine.kv_usage") {
-                siblings.kv_usage = std::fmax(siblings.kv_usage, o.baseline);
+                siblings.kv_usage =
+                    std::fmax(siblings.kv_usage, f.unit == "%" ? o.baseline / 100.0 : o.baseline);
             } else if (f.signal == "engine.waiting") {
                 siblings.waiting = std::fmax(siblings.waiting, o.suspect);
             } else if (f.signal == "engine.running") {
@@ -54,21 +56,6 @@ Siblings siblings_of(const std::vector<std::string>& services, const Observation
     return siblings;
 }
 
-/// The proxy in front of the component whose upstreams are a list in a file, if there is one.
-std::string nginx_before(const std::string& component, const Weighed& weighed) {
-    if (!weighed.incident.topology) return {};
-    for (const TopologyEdge& edge : weighed.incident.topology->edges) {
-        if (edge.kind != EdgeKind::calls || edge.to != component) continue;
-        const auto caller = weighed.seen.of.find(edge.from);
-        if (caller == weighed.seen.of.end()) continue;
-        for (const Observation& o : caller->second)
-            for (const std::size_t c : weighed.seen.features[o.feature].columns)
-                if (weighed.incident.metrics.column(c).metric.starts_with("nginx_"))
-                    return edge.from;
-    }
-    return {};
-}
-
 Advice drain(const std::string& component, std::vector<std::string> others,
              const Weighed& weighed) {
     std::erase(others, component);
@@ -76,8 +63,11 @@ Advice drain(const std::string& component, std::vector<std::string> others,
     const double factor = (n + 1.0) / n;
     const Siblings siblings = siblings_of(others, weighed.seen);
     const double kv_usage = factor * siblings.kv_usage;
-    std::string text = fmt::format("Drain {}: each of the other {} takes {:.2g} times its load",
-                                   component, others.size(), factor);
+    std::string text =
+        others.size() == 1
+            ? fmt::format("Drain {}: {} takes twice its load", component, others.front())
+            : fmt::format("Drain {}: each of the other {} takes {:.2g} times its load", component,
+                          others.size(), factor);
     if (std::isfinite(siblings.completed))
         text += fmt::format(", {:.2g} -> {:.2g} requests/s", siblings.completed,
                             factor * siblings.completed);
@@ -88,13 +78,18 @@ Advice drain(const std::string& component, std::vector<std::string> others,
     if (std::isfinite(siblings.waiting) && siblings.waiting >= 0.5)
         text += fmt::format("; {:.2g} wait there already", siblings.waiting);
     if (kv_usage > kv_usage_max) text += ": too much for them, so shed load as well";
-    const std::string proxy = nginx_before(component, weighed);
-    return {text,
-            proxy.empty()
-                ? fmt::format("kubectl label pod {} LABEL_THAT_ITS_SERVICE_SELECTS-", component)
-                : fmt::format("in {}: \"server {}:PORT down;\" in the upstream block, then nginx "
-                              "-s reload",
-                              proxy, component)};
+    const Front front = Fronts(weighed.incident).of(component);
+    const bool by_front = front.kind != nullptr && !front.kind->drain.empty();
+    return {text, filled_in(by_front ? std::string(front.kind->drain)
+                                     : "kubectl label pod POD LABEL_THAT_ITS_SERVICE_SELECTS-",
+                            component, front)};
+}
+
+/// How sure it is that the component is broken, whatever the fault.
+double probability_of(const std::string& component, const std::vector<Hypothesis>& hypotheses) {
+    double sum = 0.0;
+    for (const Hypothesis& h : hypotheses) sum += h.component == component ? h.probability : 0.0;
+    return sum;
 }
 
 }  // namespace
@@ -102,34 +97,30 @@ Advice drain(const std::string& component, std::vector<std::string> others,
 std::optional<Advice> stopgap(const Hypothesis& hypothesis, const Weighed& weighed) {
     const FaultSignature* fault = hypothesis.fault;
     if (hypothesis.kind == HypothesisKind::nothing) return std::nullopt;
-    if (fault != nullptr)
+    const bool is_known = hypothesis.probability >= known_probability_min;
+    if (!is_known &&
+        (hypothesis.component.empty() ||
+         probability_of(hypothesis.component, weighed.hypotheses) < known_probability_min))
+        return std::nullopt;
+    if (fault != nullptr && is_known)
         for (const Remedy& remedy : fault->remedies)
-            if (remedy.meanwhile)
-                return Advice{remedy.action, filled_in(remedy.command, hypothesis.component)};
+            if (remedy.when == RemedyTime::meanwhile)
+                return Advice{remedy.action,
+                              filled_in(remedy.command, hypothesis.component,
+                                        Fronts(weighed.incident).of(hypothesis.component))};
     if (fault != nullptr &&
         (fault->scope == FaultScope::all || !sits_in_a_replica(fault->component)))
         return std::nullopt;
     const auto group = weighed.seen.group_of.find(hypothesis.component);
     if (group == weighed.seen.group_of.end()) return std::nullopt;
-    const std::vector<std::string>& services = weighed.seen.groups[group->second].services;
+    std::vector<std::string> services = weighed.seen.groups[group->second].services;
     // Peers without an engine (hosts, proxies) do not take over each other's requests.
-    const auto serves = [&](const std::string& service) {
-        const auto& observations = weighed.seen.of.at(service);
-        return std::ranges::any_of(observations, [&](const Observation& o) {
-            return weighed.seen.features[o.feature].signal.starts_with("engine.");
-        });
-    };
-    if (!std::ranges::all_of(services, serves)) return std::nullopt;
+    std::erase_if(services, [&](const std::string& service) {
+        return !is_replica(service, weighed.seen, weighed.incident.metrics);
+    });
+    if (services.size() < 2 || std::ranges::find(services, hypothesis.component) == services.end())
+        return std::nullopt;
     return drain(hypothesis.component, services, weighed);
-}
-
-std::string filled_in(std::string command, const std::string& component) {
-    constexpr std::string_view word = "POD";
-    if (component.empty()) return command;
-    for (auto at = command.find(word); at != std::string::npos;
-         at = command.find(word, at + component.size()))
-        command.replace(at, word.size(), component);
-    return command;
 }
 
 }  // namespace culprit::tailored

@@ -16,6 +16,7 @@
 #include "culprit/stats/quantile.h"
 #include "culprit/stats/robust_shift.h"
 #include "culprit/tailored/evidence.h"
+#include "culprit/tailored/front.h"
 #include "culprit/tailored/signal_text.h"
 #include "culprit/tailored/span_features.h"
 
@@ -225,21 +226,29 @@ std::optional<FindingStep> from_requests(const Incident& incident, const Windows
     return step;
 }
 
+/// How long callers wait, as those before the engines or ordinary services measure it.
+bool is_callers_wait(const std::string& signal) {
+    return signal == "istio_request_duration_milliseconds" ||
+           signal == "http_request_duration_seconds" ||
+           signal == "ray_serve_http_request_latency_ms";
+}
+
 bool is_slowness(const std::string& signal) {
     return signal == "engine.ttft" || signal == "engine.itl" || signal == "engine.e2e" ||
            signal == "engine.queue_time" || signal == "engine.prefill_time" ||
-           signal == "engine.decode_time" || signal == "istio_request_duration_milliseconds";
+           signal == "engine.decode_time" || is_callers_wait(signal);
 }
 
-/// From the engines' own means, where no spans tell of single requests.
-std::optional<FindingStep> from_engines(const Observations& seen) {
+/// From the means of engines, gateways and services, where no spans tell of single requests.
+std::optional<FindingStep> from_means(const Observations& seen, const Frame& metrics) {
     const Observation* most = nullptr;
     std::string at;
     bool has_latency = false;
     for (const auto& [service, observations] : seen.of)
         for (const Observation& o : observations) {
             const Feature& f = seen.features[o.feature];
-            if (f.signal != "engine.ttft" && f.signal != "engine.e2e" && f.signal != "engine.itl")
+            if (f.signal != "engine.ttft" && f.signal != "engine.e2e" && f.signal != "engine.itl" &&
+                !is_callers_wait(f.signal))
                 continue;
             has_latency = true;
             if (o.vanished || o.own < moved_deviations || o.suspect < growth_min * o.baseline)
@@ -252,22 +261,15 @@ std::optional<FindingStep> from_engines(const Observations& seen) {
     if (!has_latency) return std::nullopt;
     if (most == nullptr) return FindingStep{.text = "latencies as before"};
     const Feature& feature = seen.features[most->feature];
-    return FindingStep{
-        .when = most->onset,
-        .uncertainty = most->onset_uncertainty,
-        .text = fmt::format("{} {} at {}", signal_text(feature.signal),
-                            change_text(most->baseline, most->suspect, feature.unit), at),
-        .signal = feature.signal,
-        .unit = feature.unit,
-        .baseline = most->baseline,
-        .now = most->suspect};
-}
-
-/// A signal that only an engine has; the way to a component can be measured at anyone.
-bool makes_tokens(const std::string& signal) {
-    return signal == "engine.generation_tokens" || signal == "engine.running" ||
-           signal == "engine.ttft" || signal == "engine.itl" || signal == "engine.decode_time" ||
-           signal == "engine.kv_usage";
+    const std::string unit = unit_of(feature, metrics);
+    return FindingStep{.when = most->onset,
+                       .uncertainty = most->onset_uncertainty,
+                       .text = fmt::format("{} {} at {}", signal_text(feature.signal),
+                                           change_text(most->baseline, most->suspect, unit), at),
+                       .signal = feature.signal,
+                       .unit = unit,
+                       .baseline = most->baseline,
+                       .now = most->suspect};
 }
 
 struct Replicas {
@@ -277,17 +279,16 @@ struct Replicas {
     std::size_t silent = 0;
 };
 
-Replicas count_replicas(const Observations& seen) {
+Replicas count_replicas(const Observations& seen, const Frame& metrics) {
     Replicas count;
     for (const auto& [service, observations] : seen.of) {
-        bool is_engine = false;
+        if (!is_replica(service, seen, metrics)) continue;
         bool idle = false;
         std::size_t latencies = 0;
         std::size_t slow = 0;
         bool silent = false;  // its exporter was not reached: what it does is not known
         for (const Observation& o : observations) {
             const Feature& f = seen.features[o.feature];
-            is_engine = is_engine || makes_tokens(f.signal);
             silent = silent || (o.vanished && makes_tokens(f.signal));
             if (is_slowness(f.signal) && !o.vanished) {
                 ++latencies;
@@ -296,7 +297,6 @@ Replicas count_replicas(const Observations& seen) {
             idle = idle || (f.signal == "engine.generation_tokens" && !o.vanished &&
                             o.own <= -moved_deviations && o.suspect <= idle_share * o.baseline);
         }
-        if (!is_engine) continue;
         ++count.all;
         if (silent)
             ++count.silent;
@@ -383,9 +383,10 @@ bool got_worse(const Feature& feature, const Observation& seen) {
 
 }  // namespace
 
-UsersFelt users_felt(const std::optional<FindingStep>& symptom, const Observations& seen) {
+UsersFelt users_felt(const std::optional<FindingStep>& symptom, const Observations& seen,
+                     const Incident& incident) {
     if (!symptom) return UsersFelt::unknown;
-    const Replicas count = count_replicas(seen);
+    const Replicas count = count_replicas(seen, incident.metrics);
     if (symptom->when != TimePoint{} || count.slow + count.idle + count.silent > 0)
         return UsersFelt::something;
     for (const auto& [service, observations] : seen.of)
@@ -397,9 +398,9 @@ UsersFelt users_felt(const std::optional<FindingStep>& symptom, const Observatio
 std::optional<FindingStep> symptom_of(const Observations& seen, const Incident& incident,
                                       const Windows& windows) {
     auto step = from_requests(incident, windows);
-    if (!step) step = from_engines(seen);
+    if (!step) step = from_means(seen, incident.metrics);
     if (!step) return std::nullopt;
-    step->remark = replicas_text(count_replicas(seen));
+    step->remark = replicas_text(count_replicas(seen, incident.metrics));
     const std::string lengths = lengths_text(seen);
     std::string load = load_text(seen);
     if (!lengths.empty() && load == "load unchanged") load = "as many requests";
