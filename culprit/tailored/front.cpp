@@ -228,7 +228,7 @@ bool makes_tokens(const std::string& signal) {
 
 bool is_replica(const std::string& component, const Observations& seen, const Frame& metrics) {
     const auto found = seen.of.find(component);
-    if (found == seen.of.end()) return false;
+    if (found == seen.of.end() || is_named_front(component)) return false;
     bool serves = false;
     for (const Observation& o : found->second) {
         const Feature& f = seen.features[o.feature];

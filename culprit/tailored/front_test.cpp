@@ -75,6 +75,8 @@ TEST(IsReplica, AGatewayIsNone) {
     EXPECT_FALSE(is_replica("litellm", seen, incident.metrics));
     EXPECT_TRUE(is_replica("vllm", seen, incident.metrics));
     EXPECT_FALSE(is_replica("door", seen, incident.metrics));
+    add("llm-gateway", "engine.itl", {});
+    EXPECT_FALSE(is_replica("llm-gateway", seen, incident.metrics));
     EXPECT_FALSE(is_replica("nowhere", seen, incident.metrics));
 }
 
