@@ -23,8 +23,12 @@ struct Expectation {
 
 /// One component under no fault of its own: what others suffer reaches it now and then.
 inline constexpr Expectation bystander = {.up = 0.03, .down = 0.03, .flat = 0.94, .tail = 2.0};
-/// Something is wrong with it, nobody knows what.
-inline constexpr Expectation anything = {.up = 0.28, .down = 0.28, .flat = 0.44};
+/// Something is wrong with it, nobody knows what: with little of it, with some, or with most.
+inline constexpr std::array<Expectation, 3> anything = {
+    Expectation{.up = 0.06, .down = 0.06, .flat = 0.88},
+    Expectation{.up = 0.28, .down = 0.28, .flat = 0.44},
+    Expectation{.up = 0.40, .down = 0.40, .flat = 0.20}};
+inline constexpr std::array<double, 3> anything_priors = {0.05, 0.5, 0.45};
 /// Nothing is wrong anywhere.
 inline constexpr Expectation quiet = {.up = 0.02, .down = 0.02, .flat = 0.96, .tail = 4.5};
 /// The same two of the use of processors, which checks, copies and jobs by the clock use as well:

@@ -645,11 +645,16 @@ private:
 
     /// Log odds of "anything" for all signals of a component against "bystander".
     double commotion_of(const std::string& service) const {
-        Evidence evidence;
-        for (const Seen& seen : readings_.at(service))
-            if (!is_clients_doing(seen))
-                evidence.add(seen.family, seen.reading.log_ratio(anything));
-        return evidence.total(options_.correlation);
+        double total = -1e300;
+        for (std::size_t i = 0; i < anything.size(); ++i) {
+            Evidence evidence;
+            for (const Seen& seen : readings_.at(service))
+                if (!is_clients_doing(seen))
+                    evidence.add(seen.family, seen.reading.log_ratio(anything[i]));
+            total =
+                log_sum(total, evidence.total(options_.correlation) + std::log(anything_priors[i]));
+        }
+        return total;
     }
 
     double quiet_of(const std::string& service) const {

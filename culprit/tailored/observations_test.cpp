@@ -33,8 +33,7 @@ Observations observe_signal(const std::string& signal, const std::string& unit, 
         features.push_back(std::move(feature));
     }
     Incident incident;
-    incident.metrics = *Frame::make(times, {{.name = "x", .service = "x"}},
-                                    Matrix(num_rows, 1));
+    incident.metrics = *Frame::make(times, {{.name = "x", .service = "x"}}, Matrix(num_rows, 1));
     incident.alert = times[alert_row];
     incident.baseline = {times.front(), times[alert_row]};
     incident.suspect = {times[alert_row], times.back() + Duration(1)};
@@ -49,11 +48,11 @@ double relative_of(const Observations& seen, const std::string& component) {
 
 TEST(Observations, WhoStoodStillDidNotLeaveItsSiblings) {
     // Two of three get more requests for a while: the third is not what moved.
-    const auto seen = observe_signal("engine.generation_tokens", "{token}", FeatureKind::rate, 3,
-                                     [](std::size_t c, std::size_t r, double noise) {
-                                         return 1000.0 + 20.0 * noise +
-                                                (c > 0 && r >= alert_row ? 400.0 : 0.0);
-                                     });
+    const auto seen =
+        observe_signal("engine.generation_tokens", "{token}", FeatureKind::rate, 3,
+                       [](std::size_t c, std::size_t r, double noise) {
+                           return 1000.0 + 20.0 * noise + (c > 0 && r >= alert_row ? 400.0 : 0.0);
+                       });
     EXPECT_LT(std::abs(relative_of(seen, "e-0")), 1.0);
 }
 
@@ -71,11 +70,11 @@ TEST(Observations, QueuesOfAnOverloadedServiceDifferByThemselves) {
 
 TEST(Observations, ADiskThatWritesAFewMegabytesIsNoNews) {
     const auto written = [](double bytes) {
-        const auto seen = observe_signal("container_fs_writes_bytes_total", "By", FeatureKind::rate,
-                                         1, [=](std::size_t, std::size_t r, double noise) {
-                                             return 1e4 + 1e3 * noise +
-                                                    (r >= alert_row ? bytes : 0.0);
-                                         });
+        const auto seen =
+            observe_signal("container_fs_writes_bytes_total", "By", FeatureKind::rate, 1,
+                           [=](std::size_t, std::size_t r, double noise) {
+                               return 1e4 + 1e3 * noise + (r >= alert_row ? bytes : 0.0);
+                           });
         return seen.of.at("e-0").front().own;
     };
     EXPECT_LT(written(4e6), 1.0);
@@ -84,22 +83,22 @@ TEST(Observations, ADiskThatWritesAFewMegabytesIsNoNews) {
 
 TEST(Observations, AnAlertThatIsLaterThanExpectedHidesNothing) {
     // The last fifth of the quiet time, behind the guard of a quarter, is the fault's already.
-    const auto seen =
-        observe_signal("engine.itl", "s", FeatureKind::average, 1,
-                       [](std::size_t, std::size_t r, double noise) {
-                           return (r >= alert_row - 32 ? 0.08 : 0.02) + 0.001 * noise;
-                       });
+    const auto seen = observe_signal("engine.itl", "s", FeatureKind::average, 1,
+                                     [](std::size_t, std::size_t r, double noise) {
+                                         return (r >= alert_row - 32 ? 0.08 : 0.02) + 0.001 * noise;
+                                     });
     EXPECT_GT(seen.of.at("e-0").front().own, 5.0);
 }
 
 TEST(Observations, ManyRequestsTellWhatUnevenRowsDoNot) {
     const auto slower = [](double requests) {
-        return observe_signal("istio_request_duration_milliseconds", "ms", FeatureKind::average, 3,
-                              [](std::size_t c, std::size_t r, double noise) {
-                                  const bool slow = c == 1 && r >= alert_row;
-                                  return (slow ? 1500.0 : 1000.0) + 400.0 * noise;
-                              },
-                              requests);
+        return observe_signal(
+            "istio_request_duration_milliseconds", "ms", FeatureKind::average, 3,
+            [](std::size_t c, std::size_t r, double noise) {
+                const bool slow = c == 1 && r >= alert_row;
+                return (slow ? 1500.0 : 1000.0) + 400.0 * noise;
+            },
+            requests);
     };
     EXPECT_LT(relative_of(slower(0.0), "e-1"), 2.0);
     EXPECT_GT(relative_of(slower(10.0), "e-1"), 2.5);
@@ -110,13 +109,12 @@ TEST(Observations, PodsAreSiblingsThoughTheLettersOfOneAreNoDigits) {
     std::vector<Feature> features;
     for (const char* pod : {"llama-7f9c8-x2kqa", "llama-5d8f4-b7tzz", "llama-pfjqq-clswn", "embed"})
         for (const char* signal : {"engine.itl", "engine.generation_tokens"})
-            features.push_back({.service = pod, .signal = signal,
-                                .values = std::vector<double>(num_rows, 1.0)});
+            features.push_back(
+                {.service = pod, .signal = signal, .values = std::vector<double>(num_rows, 1.0)});
     std::vector<TimePoint> times;
     for (std::size_t r = 0; r < num_rows; ++r)
         times.push_back(time_from_seconds(1.7e9 + static_cast<double>(r)));
-    const auto frame =
-        Frame::make(times, {{.name = "x", .service = "x"}}, Matrix(num_rows, 1));
+    const auto frame = Frame::make(times, {{.name = "x", .service = "x"}}, Matrix(num_rows, 1));
     const Windows windows{.reference = {times[0], times[80]},
                           .search = {times[80], times.back()},
                           .suspect = {times[alert_row], times.back()}};
