@@ -1,0 +1,1 @@
+"""Serving simulated request by request: clients, services, gateway, engine replicas, GPUs."""

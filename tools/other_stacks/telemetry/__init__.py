@@ -1,0 +1,1 @@
+"""What monitoring would have seen of a simulated window: machines, exporters, scrapes."""
