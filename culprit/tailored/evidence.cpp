@@ -105,6 +105,7 @@ constexpr Prefix prefixes[] = {
     {"engine.generation_tokens", SignalFamily::work},
     {"engine.prompt_tokens", SignalFamily::work},
     {"engine.completed", SignalFamily::work},
+    {"engine.stalled", SignalFamily::work},
     {"replica.", SignalFamily::presence},
     {"engine.prefix_hit_ratio", SignalFamily::other},
     {"engine.prefix_", SignalFamily::work},

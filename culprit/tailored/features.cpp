@@ -412,6 +412,7 @@ public:
         add_kv_full(features);
         add_kv_per_request(features);
         add_repeated_starts(features);
+        add_stalled(features);
         hold_clock_while_idle(features);
         name_the_proxy(features);
         return features;
@@ -707,6 +708,36 @@ private:
                 f.values[r] /= std::max(1.0, requests[r]);
             features.push_back(std::move(f));
         }
+    }
+
+    /// Whether requests are in an engine, or wait for it, and it makes no token.
+    static void add_stalled(std::vector<Feature>& features) {
+        std::map<std::string_view, std::vector<const Feature*>> in_work;
+        for (const Feature& f : features) {
+            if (f.signal == "engine.stalled") return;
+            if (f.signal == "engine.running" || f.signal == "engine.waiting" ||
+                f.signal == "ray_serve_num_ongoing_requests_at_replicas")
+                in_work[f.service].push_back(&f);
+        }
+        std::vector<Feature> added;
+        for (const Feature& tokens : features) {
+            const auto requests = in_work.find(tokens.service);
+            if (tokens.signal != "engine.generation_tokens" || tokens.kind != FeatureKind::rate ||
+                requests == in_work.end())
+                continue;
+            Feature f = tokens;
+            f.signal = "engine.stalled";
+            f.unit = std::string("1");
+            f.kind = FeatureKind::level;
+            f.counts_events = false;
+            for (std::size_t r = 0; r < f.values.size(); ++r) {
+                const bool waits = std::ranges::any_of(
+                    requests->second, [&](const Feature* q) { return q->values[r] > 0.0; });
+                if (std::isfinite(f.values[r])) f.values[r] = waits && f.values[r] <= 0.0 ? 1 : 0;
+            }
+            added.push_back(std::move(f));
+        }
+        std::ranges::move(added, std::back_inserter(features));
     }
 
     /// Whether a component has begun again at least twice: a crash that repeats itself. Counters

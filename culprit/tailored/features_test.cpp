@@ -154,6 +154,19 @@ TEST(Features, TheCacheInUsePerRequestGrowsWhereTheCacheShrank) {
     EXPECT_NEAR(share->values[2], 0.9, 1e-12) << "nobody in the batch counts as one";
 }
 
+TEST(Features, AnEngineThatMakesNoTokenOfItsRequestsIsStalled) {
+    const auto features =
+        features_of_series({{"vllm:generation_tokens_total", {}, {0, 50, 50, 50, 50}},
+                            {"vllm:num_requests_running", {}, {1, 1, 1, 0, 0}},
+                            {"vllm:num_requests_waiting", {}, {0, 0, 0, 0, 3}}});
+    const Feature* stalled = find(features, "engine.stalled");
+    ASSERT_NE(stalled, nullptr);
+    EXPECT_EQ(stalled->values[1], 0.0);
+    EXPECT_EQ(stalled->values[2], 1.0);
+    EXPECT_EQ(stalled->values[3], 0.0) << "nobody asks for any";
+    EXPECT_EQ(stalled->values[4], 1.0);
+}
+
 TEST(Features, TheSecondStartIsARepetition) {
     const auto features = features_of_series(
         {{"kube_pod_container_status_restarts_total", {}, {3, 3, 4, 4, 4, 5, 5}}});

@@ -24,6 +24,7 @@ const Words& words() {
         {"engine.kv_usage", "KV cache use"},
         {"engine.kv_full", "KV cache full"},
         {"engine.kv_per_request", "KV cache in use per request"},
+        {"engine.stalled", "requests inside, no token made"},
         {"replica.repeated_starts", "started again more than once"},
         {"engine.preemptions", "preemptions"},
         {"engine.generation_tokens", "generated tokens"},

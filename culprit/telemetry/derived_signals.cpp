@@ -108,6 +108,13 @@ private:
             mean(service, "vllm:kv_cache_usage_perc"),
             total(service, "vllm:num_requests_running")));
         CULPRIT_TRY_STATUS(add(
+            service, "stalled", "1{bool}", {},
+            [](double made, double running, double waiting) {
+                return running + waiting > 0.0 && made <= 0.0 ? 1.0 : 0.0;
+            },
+            tokens, total(service, "vllm:num_requests_running"),
+            total(service, "vllm:num_requests_waiting")));
+        CULPRIT_TRY_STATUS(add(
             service, "repeated_starts", "1{bool}", {},
             [begun = 0, last = 0.0](double starts) mutable {
                 begun += starts > 0.0 && !(last > 0.0) ? 1 : 0;

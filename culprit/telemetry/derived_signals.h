@@ -16,6 +16,7 @@ namespace culprit {
 ///   queue_share        queue_time / e2e                          admission limits
 ///   kv_full            1 where at least 90 % of the KV cache is in use
 ///   kv_per_request     KV cache in use / running requests (at least one)
+///   stalled            1 where requests run or wait and no token is made
 ///   repeated_starts    1 from the second restart of a container on
 ///   prefix_hit_ratio   prefix hits / queries
 ///   retransmit_share   TCP segments sent again / packets sent, of a host

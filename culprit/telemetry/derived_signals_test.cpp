@@ -66,6 +66,8 @@ TEST_F(DerivedSignalsTest, ResidualsAndSharesOfAnEngine) {
     give("engine", "ray_serve_http_request_latency_ms:mean", 2250.0);
     give("engine", "vllm:kv_cache_usage_perc", 0.93);
     give("engine", "vllm:num_requests_running", 3.0);
+    give("engine", "vllm:num_requests_waiting", 0.0);
+    give("engine", "vllm:generation_tokens_total", 0.0);
     give("engine", "kube_pod_container_status_restarts_total", 0.1);
     give("engine", "vllm:prefix_cache_hits_total", 30.0);
     give("engine", "vllm:prefix_cache_queries_total", 120.0);
@@ -81,6 +83,7 @@ TEST_F(DerivedSignalsTest, ResidualsAndSharesOfAnEngine) {
     EXPECT_NEAR(at("engine", "queue_share"), 0.25, 1e-12);
     EXPECT_EQ(at("engine", "kv_full"), 1.0);
     EXPECT_NEAR(at("engine", "kv_per_request"), 0.31, 1e-12);
+    EXPECT_EQ(at("engine", "stalled"), 1.0);
     EXPECT_EQ(at("engine", "repeated_starts"), 0.0) << "one start that lasts several points";
     EXPECT_NEAR(at("engine", "prefix_hit_ratio"), 0.25, 1e-12);
     EXPECT_NEAR(at("engine", "prefill_miss_share"), 0.5, 1e-12);
@@ -213,6 +216,7 @@ TEST(DerivedSignals, TheCatalogueListsWhatIsTested) {
                                           "replica_skew",
                                           "retransmit_share",
                                           "spin",
+                                          "stalled",
                                           "starvation",
                                           "step_slowdown",
                                           "thermal_headroom_celsius",
