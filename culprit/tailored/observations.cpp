@@ -83,6 +83,7 @@ double least_change(const Feature& feature) {
     if (feature.signal == "node_disk_io_time_seconds_total")  // busy: 1 is saturated
         return feature.unit == "%" ? 10.0 : 0.1;
     if (feature.signal == "node_load1") return 0.5;
+    if (feature.signal == "engine.stalled") return 0.2;  // of the time: a long prompt does that
     if (family_of_signal(feature.signal) == SignalFamily::memory && feature.unit == "By" &&
         feature.kind == FeatureKind::level)
         return 32e6;  // what a few more processes take
