@@ -84,7 +84,7 @@ private:
                     {"changes", 1, 0, 1, "weigh rollouts, restarts and configuration changes"},
                     {"spans", 1, 0, 1, "read spans"},
                     {"call_flow", 1, 0, 1, "let blame flow along the call graph"},
-                    {"nothing_prior", 0.25, 0.001, 0.9, "probability that an alert means nothing"},
+                    {"nothing_prior", 0.35, 0.001, 0.9, "probability that an alert means nothing"},
                     {"temper", 0.9, 0, 2, "share of the log odds of the signals that counts"},
                     {"correlation", 0.35, 0, 1,
                      "0: signals of one kind are independent, 1: they are one signal"}}};

@@ -39,7 +39,7 @@ struct Hypothesis {
 struct HypothesisOptions {
     Correlation correlation;  ///< signals of one kind tell in part the same thing
     double log_weight = 1.0;  ///< of log patterns
-    double nothing_prior = 0.25;
+    double nothing_prior = 0.35;
     double unknown_prior = 0.04;
     UsersFelt users_felt = UsersFelt::unknown;
     const Experience* experience = nullptr;  ///< adds what confirmed incidents have shown
