@@ -28,7 +28,7 @@ std::vector<Answer> answers_of(const Diagnosis& diagnosis) {
     std::ranges::stable_sort(
         answers, [](const Answer& a, const Answer& b) { return a.probability > b.probability; });
     if (!diagnosis.findings.empty())
-        std::ranges::stable_partition(answers, [&](const Answer& a) {
+        std::stable_partition(answers.begin(), answers.end(), [&](const Answer& a) {
             return a.component == diagnosis.findings.front().component;
         });
     return answers;
