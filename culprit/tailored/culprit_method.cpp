@@ -24,6 +24,7 @@ namespace {
 
 constexpr std::size_t evidence_per_service = 4;
 constexpr std::size_t findings_max = 5;
+constexpr double nobody_min = 0.4;  // from here on "nobody" may be the answer
 
 /// Is it told by something else than what an engine or a GPU shows?
 bool is_told_without_engine(const FaultSignature& fault) {
@@ -102,7 +103,6 @@ bool knows_the_system(const std::vector<tailored::Feature>& features) {
 /// is told is what is ranked.
 void put_the_answer_first(const std::vector<Suspect>& suspects, double nobody,
                           std::vector<tailored::Hypothesis>& hypotheses) {
-    constexpr double nobody_min = 0.4;
     const auto first = std::ranges::max_element(suspects, {}, &Suspect::score);
     if (first == suspects.end()) return;
     const bool is_nobody = nobody >= nobody_min && nobody > first->score;
@@ -223,7 +223,7 @@ void tell_load(const Incident& incident, const tailored::GenericScore& generic,
 /// Something is wrong, but whoever were named would be named by chance: says that instead.
 void say_that_nobody_stands_out(const std::vector<Suspect>& suspects, Diagnosis& diagnosis) {
     constexpr double stands_out_min = 0.15;  // from here on a finding's chain is told
-    if (diagnosis.nobody >= 0.4 || suspects.empty()) return;
+    if (diagnosis.nobody >= nobody_min || suspects.empty()) return;
     const double highest = std::ranges::max_element(suspects, {}, &Suspect::score)->score;
     const double by_chance = 1.0 / static_cast<double>(suspects.size());
     if (highest >= std::min(stands_out_min, 1.5 * by_chance)) return;

@@ -621,27 +621,33 @@ void set_relative(Observation& seen, double deviations) {
 }
 
 /// How far the requests of each left those of its siblings: its change of their mean beyond the
-/// median of the siblings' changes. NaN where too few requests are known.
+/// median of the siblings' changes. NaN where too few requests are known.   O(siblings log).
 std::vector<double> requests_apart(const std::vector<const Feature*>& members, const Rows& rows) {
-    std::vector<RequestMeans> means;
-    means.reserve(members.size());
-    for (const Feature* f : members) means.push_back(request_means(*f, rows));
     std::vector<double> apart(members.size(), nan_value);
+    std::vector<RequestMeans> means;
     std::vector<double> changes;
+    double errors = 0.0;
+    for (const Feature* f : members) {
+        means.push_back(request_means(*f, rows));
+        if (!std::isfinite(means.back().change())) continue;
+        changes.push_back(means.back().change());
+        errors += means.back().error;
+    }
+    if (changes.size() < 2) return apart;
+    std::ranges::sort(changes);
+    const std::size_t others = changes.size() - 1;
     for (std::size_t m = 0; m < members.size(); ++m) {
-        changes.clear();
-        double error = 0.0;
-        for (std::size_t k = 0; k < members.size(); ++k)
-            if (k != m && std::isfinite(means[k].change())) {
-                changes.push_back(means[k].change());
-                error += means[k].error;
-            }
-        if (changes.empty() || !std::isfinite(means[m].change())) continue;
-        error /= static_cast<double>(changes.size() * changes.size());
-        const double siblings = stats::median_in_place(changes);
-        const double beyond = means[m].change() - siblings;
+        const double change = means[m].change();
+        if (!std::isfinite(change)) continue;
+        const auto own_at =
+            static_cast<std::size_t>(std::ranges::lower_bound(changes, change) - changes.begin());
+        const auto other = [&](std::size_t i) { return changes[i < own_at ? i : i + 1]; };
+        const double siblings = 0.5 * (other((others - 1) / 2) + other(others / 2));
+        const double error =
+            (errors - means[m].error) / static_cast<double>(others) / static_cast<double>(others);
+        const double beyond = change - siblings;
         const double least = least_change(*members[m]) + uneven_share * std::abs(siblings);
-        const double own = std::clamp(means[m].change() / beyond / own_share_min, 0.0, 1.0);
+        const double own = std::clamp(change / beyond / own_share_min, 0.0, 1.0);
         apart[m] = own * of_requests(beyond, means[m].error + error, means[m].before, least);
     }
     return apart;
